@@ -1,0 +1,45 @@
+# Every target sets itself up: only make and some Python >= 3.11 are assumed. PYTHON=/path/to/python chooses which.
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+export PYTHON
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# A stamp file per dependency group of pyproject.toml: installed once, and again when that file changes.
+SITE := $(VENV)/.installed-site
+TEST := $(VENV)/.installed-test
+LINT := $(VENV)/.installed-lint
+
+.PHONY: help demo test check lint bench clean
+.NOTPARALLEL:
+
+help: ## show these targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 16
+
+demo: $(SITE) ## build the documentation with milo's own example, shown live
+	$(BIN)/milo run examples/site/build.py
+	@echo "The site is in build/site/index.html"
+
+test: $(TEST) ## run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint test ## lint, format, types, layers, then every test
+
+lint: $(LINT) ## ruff, mypy --strict and the layers of the architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(SITE) ## milo beside a hand-written thread loop, in µs a phase (BENCH_ARGS=--full: up to 100,000 phases)
+	$(BIN)/python benchmarks/compare.py $(BENCH_ARGS)
+
+clean: ## remove what was built, the virtual environment too
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+
+$(VENV)/.installed-%: pyproject.toml tools/make_venv.sh tools/find_python.sh
+	@tools/make_venv.sh $(VENV)
+	$(BIN)/python -m pip install --quiet --editable . --group $*
+	@touch $@
