@@ -1,0 +1,134 @@
+"""What the runner is handed from outside: an executor for Calls, and the job it gives to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from contextvars import Context, ContextVar
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from milo.action import Action
+    from milo.clock import Clock
+
+__all__ = ["Executor", "Job", "JobHost", "current_job"]
+
+current_job: ContextVar[Job | None] = ContextVar("milo_current_job", default=None)
+"""The Call that the running code belongs to; follows it into coroutines and copied contexts."""
+
+
+class Executor(Protocol):
+    """Where Calls run. `milo.execution` has threads; tests have virtual time."""
+
+    workers: int
+    """How many Calls can run at once."""
+
+    def submit(self, job: Job) -> None:
+        """Queue `job`. Nobody needs to be woken: `wake` follows, or the calling worker looks by itself."""
+
+    def wake(self) -> None:
+        """See to it that somebody looks at the queue, if anything is in it."""
+
+    def run_coroutine(self, job: Job, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Await `coroutine` in the current context and deliver its outcome to `job`."""
+
+    def abandon(self, job: Job) -> None:
+        """`job` was cancelled while it ran: whatever holds it no longer counts as one of `workers`."""
+
+    def close(self) -> None:
+        """Let idle workers end; do not wait for busy ones."""
+
+
+class JobHost(Protocol):
+    """What a job asks of the runner that made it."""
+
+    clock: Clock
+    executor: Executor
+    context: Context
+
+    def dispatch(self, action: Action) -> None: ...
+
+    def post(self, action: Action) -> None: ...
+
+    def complete(self, job: Job, value: Any, error: BaseException | None, *, carry: bool) -> None: ...
+
+
+_registering = threading.Lock()
+
+
+class Job:
+    """One Call on its way: what to call, who waits for it, and whether it was cancelled.
+
+    Made under the runner's baton, run by one worker, cancelled from any thread.
+    """
+
+    __slots__ = ("_callbacks", "_coroutine", "_started", "args", "cancelled", "epoch", "fn", "host", "kwargs", "task")
+
+    def __init__(
+        self,
+        host: JobHost,
+        task: Any,
+        epoch: int,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        self.host = host
+        self.task = task
+        self.epoch = epoch
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.cancelled = False
+        self._started = False
+        self._coroutine = False
+        self._callbacks: list[Callable[[], None]] | None = None
+
+    def run(self) -> None:
+        """Make the call on this thread, in its own copy of the host's context, and deliver the outcome."""
+        if self.cancelled:
+            return
+        self._started = True
+        value, error = self.host.context.copy().run(self._invoke)
+        if not self._coroutine:
+            self.host.complete(self, value, error, carry=True)
+
+    def _invoke(self) -> tuple[Any, BaseException | None]:
+        current_job.set(self)
+        try:
+            value = self.fn(*self.args, **self.kwargs)
+            if value.__class__ is CoroutineType:
+                self._coroutine = True
+                self.host.executor.run_coroutine(self, value)
+                return None, None
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the saga that asked
+            self._coroutine = False
+            return None, error
+        return value, None
+
+    def deliver(self, value: Any, error: BaseException | None) -> None:
+        """Hand over the outcome of a coroutine, from a thread that must not run sagas."""
+        self.host.complete(self, value, error, carry=False)
+
+    def cancel(self) -> None:
+        """Tell the call that nobody waits for it any more, and stop counting its worker."""
+        with _registering:
+            if self.cancelled:
+                return
+            self.cancelled = True
+            callbacks, self._callbacks = self._callbacks or (), None
+        for callback in callbacks:
+            callback()
+        if self._started and not self._coroutine:
+            self.host.executor.abandon(self)
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the job is cancelled, at once if it has been."""
+        with _registering:
+            if not self.cancelled:
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(callback)
+                return
+        callback()

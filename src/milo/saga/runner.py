@@ -1,0 +1,397 @@
+"""The runner: advances sagas one at a time, on whatever thread has the baton."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
+from typing import Any, Final
+
+from milo.action import SAGA_ERROR, Action
+from milo.clock import Clock
+from milo.errors import StateError
+from milo.saga.channel import Channel
+from milo.saga.effects import Effect, Saga, SagaCancelled, SagaSource
+from milo.saga.handlers import HANDLERS, WAIT
+from milo.saga.ports import Executor, Job
+from milo.saga.task import Owner, SagaTask
+from milo.text import safe_text
+
+__all__ = ["SagaRunner"]
+
+_log = logging.getLogger("milo")
+_NO_PUTS: Final[tuple[int, ...]] = ()
+
+
+class SagaRunner:
+    """Interprets effects by a table and advances generators under one baton.
+
+    Threads: `start`, `cancel`, `complete`, `look` and `hear` may be called from anywhere; they append to the inbox.
+    Everything else happens on the thread that has the baton: a worker that has just completed a Call, or the
+    clock's thread, never the main thread. Nobody waits for the baton: who cannot take it has appended already, and
+    the holder looks again after letting go.
+
+    Args:
+        dispatch: Applies an action before it returns.
+        post: Applies an action soon, in order; for log lines.
+        get_state: Gives the state for Select.
+        clock: Serves Delay and timeouts, and runs the sagas that no worker woke.
+        executor: Runs Calls.
+        handlers: The table from effect type to what it does.
+        context: The context variables that Calls see; a copy of the caller's by default.
+    """
+
+    def __init__(
+        self,
+        dispatch: Callable[[Action], object],
+        post: Callable[[Action], object],
+        get_state: Callable[[], Any],
+        clock: Clock,
+        executor: Executor,
+        *,
+        handlers: Mapping[type[Effect], Callable[[Any, SagaTask, Any], Any]] = HANDLERS,
+        context: Context | None = None,
+    ) -> None:
+        self.dispatch = dispatch
+        self.post = post
+        self.get_state = get_state
+        self.clock = clock
+        self.executor = executor
+        self.context = context if context is not None else copy_context()
+        self._handlers = handlers
+        self._baton = threading.Lock()
+        self._carrier = 0
+        self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._paused: list[tuple[SagaTask, Any]] = []
+        self._tasks: dict[int, SagaTask] = {}
+        self._count = 0
+        self._closed = False
+        # Actions that sagas take: see `hear` for what the numbers mean.
+        self._applied = 0
+        self._moment = 0
+        self._putting: Action | None = None
+        self._own_puts = _NO_PUTS
+        self._taken_types: set[str] = set()
+        self._takers: dict[str, dict[SagaTask, tuple[int, int, tuple[int, ...]]]] = {}
+
+    # From any thread.
+
+    def start(self, source: SagaSource) -> SagaTask:
+        """Start a saga (a generator, or a callable that returns one) by itself; returns its task at once."""
+        task = self.new_task(source, None)
+        self._send(self._resume, (task, task.epoch, None, None))
+        return task
+
+    def cancel(self, task: SagaTask) -> None:
+        """Throw SagaCancelled into a saga where it waits, and into everything attached to it before."""
+        self._send(self._cancel, (task,))
+
+    def complete(self, job: Job, value: Any, error: BaseException | None, *, carry: bool) -> None:
+        """Take the outcome of a Call; with `carry` this thread advances the saga at once if it can."""
+        self._inbox.append((self._resume, (job.task, job.epoch, value, error)))
+        if carry:
+            self._drain()
+        else:
+            self.poke()
+
+    def look(self, task: SagaTask, epoch: int, channel: Channel) -> None:
+        """Let a saga that waits for `channel` look whether there is something for it."""
+        self._send(self._look, (task, epoch, channel))
+
+    def wake(self, task: SagaTask, epoch: int, value: Any = None, error: BaseException | None = None) -> None:
+        """Answer the wait number `epoch` of a saga; too late an answer is dropped."""
+        self._send(self._resume, (task, epoch, value, error))
+
+    def hear(self, action: Action) -> None:
+        """Note an action that was just applied; the store calls this in its turn, one action after the other.
+
+        Sagas get it when the baton comes to it, in the order of the store, and each advances until it waits again
+        before the next action is looked at. A Take hears the actions after the moment at which its saga was last
+        resumed, except those which were put on the way to it.
+        """
+        self._applied = number = self._applied + 1
+        if action.type in self._taken_types:
+            if action is self._putting:
+                self._own_puts = (*self._own_puts, number)
+            self._inbox.append((self._deliver, (number, action)))
+
+    def poke(self) -> None:
+        """See to it that somebody empties the inbox, if there is anything in it."""
+        if self._inbox and not self._baton.locked():
+            self.clock.call_soon(self._drain)
+
+    def refuse_inside_saga(self, what: str) -> None:
+        """Raise StateError when called on the thread that is advancing sagas just now."""
+        if self._carrier == threading.get_ident():
+            raise StateError(
+                f"A saga cannot {what} by blocking: it would wait for itself.", hint="Yield Join(task) instead."
+            )
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Cancel every saga, let their cleanup run to its first wait (for `timeout` seconds at most), and stop."""
+        cancelled = threading.Event()
+        for task in list(self._tasks.values()):
+            if task.owner is None:
+                self._inbox.append((self._cancel, (task,)))
+        self._send(self._last_call, (cancelled,))
+        if self._carrier != threading.get_ident():
+            cancelled.wait(timeout)
+        self._closed = True
+        for task in list(self._tasks.values()):
+            task.was_cancelled = True
+            task.set_done()
+        self._tasks.clear()
+
+    # Under the baton, for the effects' handlers.
+
+    def new_task(self, source: SagaSource, owner: Owner | None) -> SagaTask:
+        """Make the task of a saga without starting it."""
+        if self._closed:
+            raise StateError("This store was shut down and runs no more sagas.", hint="Make a new Store.")
+        generator = source() if callable(source) else source
+        if not hasattr(generator, "send") or not hasattr(generator, "throw"):
+            raise StateError(
+                f"A saga must be a generator or a callable that returns one, got {generator!r}.",
+                hint="Write it as a function with `yield`, and pass the function or what calling it returns.",
+            )
+        self._count = number = self._count + 1
+        self._tasks[number] = task = SagaTask(self, generator, number, owner)
+        return task
+
+    def start_before(self, parent: SagaTask, child: SagaTask) -> None:
+        """Run `child` to its first wait now; `parent` goes on after it, with the child's task as the answer."""
+        self._paused.append((parent, child))
+        self._paused.append((child, None))
+
+    def adopt(self, parent: SagaTask, child: SagaTask) -> None:
+        """Let `parent` end after `child` and cancel it when it is cancelled."""
+        if parent.children is None:
+            parent.children = {}
+        parent.children[child] = None
+        if parent.cancelling:
+            self._inbox.append((self._cancel, (child,)))
+
+    def start_child(self, parent: SagaTask, source: SagaSource, owner: Owner) -> SagaTask:
+        """Start a saga that `parent` waits for, once the parent has been put to rest."""
+        child = self.new_task(source, owner)
+        self.adopt(parent, child)
+        self._inbox.append((self._resume, (child, child.epoch, None, None)))
+        return child
+
+    def add_taker(self, task: SagaTask, action_type: str) -> None:
+        """Let `task` hear the next action of a type."""
+        self._taken_types.add(action_type)
+        self._takers.setdefault(action_type, {})[task] = (task.epoch, self._moment, self._own_puts)
+
+    def drop_taker(self, task: SagaTask, action_type: str) -> None:
+        takers = self._takers.get(action_type)
+        if takers is not None:
+            takers.pop(task, None)
+
+    def put(self, action: Action) -> None:
+        """Dispatch an action of a saga, and remember which one it was: the saga's next Take does not hear it."""
+        self._putting = action
+        try:
+            self.dispatch(action)
+        finally:
+            self._putting = None
+
+    def cancel_and_return(self, task: SagaTask, target: SagaTask) -> None:
+        """Cancel `target`, and let `task` go on when it has been told."""
+        self._inbox.append((self._cancel, (target,)))
+        self._inbox.append((self._resume, (task, task.epoch, None, None)))
+
+    def interrupt(self, task: SagaTask, error: BaseException) -> None:
+        """End `task` with a child's error: its cleanup runs, its other children are cancelled."""
+        if task.error is None:
+            task.error = error
+        self._inbox.append((self._cancel, (task,)))
+
+    # Under the baton, for the runner itself.
+
+    def _send(self, step: Callable[..., None], args: tuple[Any, ...]) -> None:
+        if not self._closed:
+            self._inbox.append((step, args))
+            self.poke()
+
+    def _drain(self) -> None:
+        """Do what is in the inbox, if nobody else is at it."""
+        inbox = self._inbox
+        baton = self._baton
+        wake = self.executor.wake
+        while inbox and baton.acquire(blocking=False):
+            self._carrier = threading.get_ident()
+            try:
+                while inbox:
+                    step, args = inbox.popleft()
+                    self._moment = self._applied
+                    self._own_puts = _NO_PUTS
+                    try:
+                        step(*args)
+                    except Exception:
+                        _log.exception("The saga runner failed in a step; the sagas go on")
+                    if inbox:
+                        wake()
+            finally:
+                self._carrier = 0
+                baton.release()
+            # What was appended while the baton was held and after the last look is seen here.
+        wake()
+
+    def _resume(self, task: SagaTask, epoch: int, value: Any, error: BaseException | None) -> None:
+        if task.epoch == epoch and not self._closed:
+            self._advance(task, value, error)
+
+    def _advance(self, task: SagaTask, value: Any, error: BaseException | None = None) -> None:
+        """Run a saga until it waits or ends, and whoever it started or paused on the way."""
+        paused = self._paused
+        handlers = self._handlers
+        task.epoch += 1
+        task.wait = None
+        send = task.generator.send
+        while True:
+            try:
+                effect = send(value) if error is None else task.generator.throw(error)
+            except StopIteration as stop:
+                self._end(task, stop.value, None)
+            except BaseException as raised:  # noqa: BLE001 - it is the saga's end, and its task keeps it
+                self._end(task, None, raised)
+            else:
+                error = None
+                handler = handlers.get(effect.__class__)
+                if handler is None:
+                    error = StateError(
+                        f"A saga yielded {effect!r}, which is not an effect.", hint="Yield Put, Call, Fork, ..."
+                    )
+                    continue
+                try:
+                    value = handler(self, task, effect)
+                except BaseException as raised:  # noqa: BLE001 - thrown into the saga that asked for it
+                    error = raised
+                    continue
+                if value is not WAIT:
+                    continue
+            if not paused:
+                return
+            task, value = paused.pop()
+            error = None
+            send = task.generator.send
+
+    def _end(self, task: SagaTask, value: Any, error: BaseException | None) -> None:
+        """The generator has ended; the task ends when its children have."""
+        task.ended = True
+        task.epoch += 1
+        interrupted = task.error is not None
+        if task.cancelling and not interrupted and (error is None or isinstance(error, SagaCancelled)):
+            task.was_cancelled = True
+        elif interrupted:
+            if error is not None and not isinstance(error, SagaCancelled):
+                _log.error("A saga failed in its cleanup", exc_info=error)
+        elif isinstance(error, SagaCancelled):
+            task.was_cancelled = True
+        elif error is not None:
+            task.error = error
+            for child in task.children or ():
+                self._inbox.append((self._cancel, (child,)))
+        else:
+            task.value = value
+        if not task.children:
+            self._settle(task)
+
+    def _settle(self, task: SagaTask) -> None:
+        """The task and all its children have ended: tell whoever waits."""
+        self._tasks.pop(task.id, None)
+        owner = task.owner
+        if owner is not None:
+            owner.settled(task)
+        elif task.error is not None and not task.was_cancelled:
+            self._report(task, task.error)
+        task.set_done()
+        for joiner, epoch in task.joiners or ():
+            self._inbox.append((self._resume, (joiner, epoch, *task.outcome())))
+        task.joiners = None
+
+    def child_settled(self, parent: SagaTask, child: SagaTask) -> None:
+        """`child` no longer keeps `parent` from ending."""
+        if parent.children is not None:
+            parent.children.pop(child, None)
+            if parent.ended and not parent.children and not parent.done():
+                self._inbox.append((self._settle_once, (parent,)))
+
+    def _settle_once(self, task: SagaTask) -> None:
+        if not task.done():
+            self._settle(task)
+
+    def _report(self, task: SagaTask, error: BaseException) -> None:
+        payload = {"error": safe_text(str(error)), "type": type(error).__name__, "saga_id": task.id}
+        try:
+            self.dispatch(Action(SAGA_ERROR, payload))
+        except StateError:
+            _log.exception("A saga failed, and the store would not take its @@SAGA_ERROR", exc_info=error)
+
+    def _cancel(self, task: SagaTask) -> None:
+        if task.done() or task.cancelling:
+            return
+        task.cancelling = True
+        if not task.children:
+            self._throw(task)
+            return
+        for child in list(task.children):
+            self._inbox.append((self._cancel, (child,)))
+        # Behind the children in the inbox, so that their cleanup comes before the parent's.
+        self._inbox.append((self._throw, (task,)))
+
+    def _throw(self, task: SagaTask) -> None:
+        if task.ended:
+            task.was_cancelled = task.error is None
+            return
+        wait = task.wait
+        if wait is not None:
+            wait.cancel()
+        self._advance(task, None, SagaCancelled())
+
+    def _look(self, task: SagaTask, epoch: int, channel: Channel) -> None:
+        if task.epoch != epoch:
+            channel.wake_next()
+            return
+        item = channel.take_now()
+        if item:
+            if task.wait is not None:
+                task.wait.cancel()
+            self._advance(task, item[0])
+        else:
+            channel.wait(task, epoch)
+            channel.wake_next()
+
+    def expire(self, task: SagaTask, epoch: int) -> None:
+        """The time of a Take is up; for its timer."""
+        self._send(self._expire, (task, epoch))
+
+    def _expire(self, task: SagaTask, epoch: int) -> None:
+        if task.epoch == epoch and task.wait is not None:
+            task.wait.cancel()
+            self._advance(task, None, TimeoutError("Nothing was there to take in time."))
+
+    def _deliver(self, number: int, action: Action) -> None:
+        self._moment = number
+        takers = self._takers.pop(action.type, None)
+        for task, (epoch, moment, own_puts) in (takers or {}).items():
+            if task.epoch != epoch:
+                continue
+            if number <= moment or number in own_puts:
+                self._takers.setdefault(action.type, {})[task] = (epoch, moment, own_puts)
+                continue
+            if task.wait is not None:
+                task.wait.cancel()
+            self._own_puts = _NO_PUTS
+            self._advance(task, action)
+
+    def _last_call(self, cancelled: threading.Event) -> None:
+        # Cleanup that the cancellations have put into the inbox meanwhile comes first.
+        if self._inbox and any(step in (self._cancel, self._throw) for step, _ in self._inbox):
+            self._inbox.append((self._last_call, (cancelled,)))
+        else:
+            cancelled.set()
+
