@@ -29,9 +29,9 @@ def take_latest(action_type: str, saga: Callable[[Action], Saga]) -> Saga:
 
 
 def debounce(seconds: float, saga: SagaSource) -> Saga:
-    """Wait, then run `saga`."""
+    """Wait, then start `saga`; what was started is out of reach of the next Debounce."""
     yield Delay(seconds)
-    return (yield from (saga() if callable(saga) else saga))
+    yield Fork(saga)
 
 
 def try_call(effect: TryCall) -> Saga:

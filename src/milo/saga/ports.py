@@ -63,7 +63,19 @@ class Job:
     Made under the runner's baton, run by one worker, cancelled from any thread.
     """
 
-    __slots__ = ("_callbacks", "_coroutine", "_started", "args", "cancelled", "epoch", "fn", "host", "kwargs", "task")
+    __slots__ = (
+        "_abandoned",
+        "_callbacks",
+        "_coroutine",
+        "_running",
+        "args",
+        "cancelled",
+        "epoch",
+        "fn",
+        "host",
+        "kwargs",
+        "task",
+    )
 
     def __init__(
         self,
@@ -81,7 +93,8 @@ class Job:
         self.args = args
         self.kwargs = kwargs
         self.cancelled = False
-        self._started = False
+        self._running = False
+        self._abandoned = False
         self._coroutine = False
         self._callbacks: list[Callable[[], None]] | None = None
 
@@ -89,8 +102,9 @@ class Job:
         """Make the call on this thread, in its own copy of the host's context, and deliver the outcome."""
         if self.cancelled:
             return
-        self._started = True
+        self._running = True
         value, error = self.host.context.copy().run(self._invoke)
+        self._running = False
         if not self._coroutine:
             self.host.complete(self, value, error, carry=True)
 
@@ -117,11 +131,17 @@ class Job:
             if self.cancelled:
                 return
             self.cancelled = True
+            self._abandoned = self._running
             callbacks, self._callbacks = self._callbacks or (), None
         for callback in callbacks:
             callback()
-        if self._started and not self._coroutine:
+        if self._abandoned:
             self.host.executor.abandon(self)
+
+    def was_abandoned(self) -> bool:
+        """Whether it was cancelled while a thread was busy with it; ask when that thread is back."""
+        with _registering:
+            return self._abandoned
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the job is cancelled, at once if it has been."""

@@ -1,0 +1,190 @@
+"""Capture: what a handler prints becomes lines of its phase, live and whole, whatever else prints meanwhile."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+__all__ = ["LineSink", "capture_output", "current_sink"]
+
+current_sink: ContextVar[LineSink | None] = ContextVar("milo_current_sink", default=None)
+"""Where the running code's output goes; None lets it pass through. Follows it into copied contexts."""
+
+
+class LineSink:
+    """Turns what one attempt writes into whole lines.
+
+    Each thread's unfinished line is kept apart, so that lines of threads which print at the same time do not mix.
+    Thread-safe: a thread only touches its own unfinished lines, and `flush` takes each of them at once.
+
+    Args:
+        emit: Called with (stream, line) for each whole line, without its newline.
+    """
+
+    __slots__ = ("_emit", "_unfinished")
+
+    def __init__(self, emit: Callable[[str, str], None]) -> None:
+        self._emit = emit
+        self._unfinished: dict[tuple[str, int], list[str]] = {}
+
+    def write(self, stream: str, text: str) -> None:
+        """Take what was written to `stream`, a newline at the end of it or not."""
+        key = (stream, threading.get_ident())
+        if "\n" not in text:
+            if text:
+                # A list: joining once keeps a long line that comes in small pieces linear.
+                self._unfinished.setdefault(key, []).append(text)
+            return
+        pieces = self._unfinished.pop(key, None)
+        if pieces is not None:
+            pieces.append(text)
+            text = "".join(pieces)
+        *lines, rest = text.split("\n")
+        if rest:
+            self._unfinished[key] = [rest]
+        for line in lines:
+            self._emit(stream, line.removesuffix("\r"))
+
+    def flush(self) -> None:
+        """Give out what was written without a final newline, in the order in which it was begun."""
+        for key in list(self._unfinished):
+            pieces = self._unfinished.pop(key, None)
+            if pieces:
+                self._emit(key[0], "".join(pieces).removesuffix("\r"))
+
+
+class Router(io.TextIOBase):
+    """Stands in for sys.stdout or sys.stderr: text of a phase goes to its sink, all other to the real stream."""
+
+    def __init__(self, stream: str, target: TextIO) -> None:
+        self.stream = stream
+        self.target = target
+        self.uses = 0
+        self._buffer = _RouterBytes(self)
+
+    def write(self, text: str, /) -> int:
+        sink = current_sink.get()
+        if sink is None:
+            return self.target.write(text)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        sink.write(self.stream, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.target.flush()
+
+    def isatty(self) -> bool:
+        return current_sink.get() is None and self.target.isatty()
+
+    def fileno(self) -> int:
+        return self.target.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def buffer(self) -> io.BufferedIOBase:
+        return self._buffer
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return getattr(self.target, "encoding", None) or "utf-8"
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return getattr(self.target, "errors", None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.target, name)
+
+    def __del__(self) -> None:
+        """Nothing to close: the target is not this object's."""
+
+    def close(self) -> None:
+        """The real stream stays open; whoever closes the stand-in must not close it for everybody."""
+
+
+class _RouterBytes(io.BufferedIOBase):
+    """``sys.stdout.buffer`` of a router: bytes are decoded, what is not UTF-8 shown as U+FFFD."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._decoder: ContextVar[codecs.IncrementalDecoder | None] = ContextVar("milo_decoder", default=None)
+
+    def write(self, data: Any, /) -> int:
+        if current_sink.get() is None:
+            return int(self._router.target.buffer.write(data))
+        decoder = self._decoder.get()
+        if decoder is None:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            self._decoder.set(decoder)
+        self._router.write(decoder.decode(bytes(data)))
+        return len(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def flush(self) -> None:
+        self._router.flush()
+
+    def close(self) -> None:
+        """Like the router, it does not close what it stands in for."""
+
+    def __del__(self) -> None:
+        """Nothing to close."""
+
+
+_installing = threading.Lock()
+
+
+@contextmanager
+def capture_output() -> Iterator[None]:
+    """Route sys.stdout, sys.stderr and the logging handlers that write to them, until the block ends.
+
+    May be entered many times at once, from any thread; the streams are put back with the last.
+    """
+    with _installing:
+        routers = [_install("stdout"), _install("stderr")]
+    try:
+        yield
+    finally:
+        with _installing:
+            for router in routers:
+                _uninstall(router)
+
+
+def _install(stream: str) -> Router:
+    current = getattr(sys, stream)
+    if isinstance(current, Router):
+        current.uses += 1
+        return current
+    router = Router(stream, current)
+    router.uses = 1
+    setattr(sys, stream, router)
+    _move_logging(current, router)
+    return router
+
+
+def _uninstall(router: Router) -> None:
+    router.uses -= 1
+    if not router.uses:
+        if getattr(sys, router.stream) is router:
+            setattr(sys, router.stream, router.target)
+        _move_logging(router, router.target)
+
+
+def _move_logging(old: Any, new: Any) -> None:
+    """Point logging's handlers from one stream to another: those made before hold the stream itself."""
+    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
+    for logger in loggers:
+        for handler in getattr(logger, "handlers", ()):
+            if isinstance(handler, logging.StreamHandler) and handler.stream is old:
+                handler.setStream(new)
