@@ -1,0 +1,1 @@
+"""The parts of the documentation builder; `build.py` beside this folder puts them together as a pipeline."""
