@@ -1,0 +1,98 @@
+"""What several views share: times, colours, and a stream that survives its reader."""
+
+from __future__ import annotations
+
+import re
+from typing import TextIO
+
+__all__ = ["Output", "Painter", "count", "duration", "strip_colors"]
+
+_SGR = re.compile(r"\x1b\[[0-9;:]*m")
+_RESET = "\x1b[0m"
+_CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
+
+
+def duration(seconds: float) -> str:
+    """Say a length of time the way a person would: ``0.3 s``, ``12 s``, ``2 min 05 s``, ``1 h 02 min``."""
+    seconds = max(0.0, seconds)
+    if seconds < 9.995:
+        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def count(number: int, thing: str) -> str:
+    """Put a number before a noun: ``1 phase``, ``3 phases``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def strip_colors(text: str) -> str:
+    """Drop the colour sequences, the only control sequences that safe text may still hold."""
+    return _SGR.sub("", text) if "\x1b" in text else text
+
+
+class Painter:
+    """Colours text, or leaves it alone where colour is not wanted.
+
+    Args:
+        color: Whether colour sequences may be written.
+    """
+
+    def __init__(self, color: bool) -> None:
+        self.color = color
+
+    def __call__(self, text: str, *styles: str) -> str:
+        """Wrap `text` in the named styles (red, green, yellow, cyan, bold, dim)."""
+        if not self.color or not text:
+            return text
+        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}{_RESET}"
+
+    def foreign(self, text: str) -> str:
+        """Keep the colours of a phase's own text from running into ours, or drop them."""
+        if "\x1b" not in text:
+            return text
+        return text + _RESET if self.color else strip_colors(text)
+
+
+class Output:
+    """A text stream that neither a closed pipe nor a narrow encoding can turn into an exception.
+
+    Args:
+        stream: Where to write; it is flushed after every write, so that a pipe's reader sees it at once.
+
+    Attributes:
+        broken: Whether the reader is gone; everything written from then on is dropped.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.broken = False
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        if self.broken or not text:
+            return len(text)
+        try:
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError:
+                self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+            self._stream.flush()
+        except (OSError, ValueError):
+            # The reader left, or the stream was closed: nobody is there who could be told.
+            self.broken = True
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back; here because stream users call it."""
+
+    def isatty(self) -> bool:
+        return not self.broken and self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
