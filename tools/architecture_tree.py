@@ -1,4 +1,4 @@
-"""Writes the tree in ARCHITECTURE.md from the layers in pyproject.toml and each module's first docstring line."""
+"""Writes the tree in ARCHITECTURE.md from the layers and the first line of each module's docstring."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def main() -> None:
 
 def layers() -> list[str]:
     """The top-level modules and packages, lowest layer first."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
     listed = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     return [name.strip(" ()") for layer in reversed(listed) for name in re.split("[|:]", layer)]
 
