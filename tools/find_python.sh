@@ -24,13 +24,11 @@ for name in python3.14 python3.13 python3.12 python3.11 python3 python; do
     unset IFS
 done
 for python in "${PYENV_ROOT:-$home/.pyenv}"/versions/*/bin/python "$home"/.local/share/uv/python/*/bin/python \
-    "$home"/.asdf/installs/python/*/bin/python /opt/homebrew/bin/python3 /usr/local/bin/python3; do
+    "$home"/.asdf/installs/python/*/bin/python; do
     [ -x "$python" ] && works "$python" && { printf '%s\n' "$python"; exit 0; }
 done
 
-cat >&2 <<'END'
-No Python >= 3.11 found that runs and can make a virtual environment.
-Install one (on Debian and Ubuntu: apt install python3 python3-venv; on macOS: brew install python),
-or name one: make PYTHON=/path/to/python3.13 ...
-END
+printf '%s\n' >&2 'No Python >= 3.11 found that runs and can make a virtual environment.' \
+    'Install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python),' \
+    'or name one: make PYTHON=/path/to/python3.13 ...'
 exit 1
