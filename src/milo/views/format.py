@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TextIO
 
-__all__ = ["Output", "Painter", "count", "duration", "strip_colors"]
+from milo.text import strip_sgr
 
-_SGR = re.compile(r"\x1b\[[0-9;:]*m")
+__all__ = ["Output", "Painter", "count", "duration"]
+
 _RESET = "\x1b[0m"
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 
@@ -31,11 +31,6 @@ def count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def strip_colors(text: str) -> str:
-    """Drop the colour sequences, the only control sequences that safe text may still hold."""
-    return _SGR.sub("", text) if "\x1b" in text else text
-
-
 class Painter:
     """Colours text, or leaves it alone where colour is not wanted.
 
@@ -56,7 +51,7 @@ class Painter:
         """Keep the colours of a phase's own text from running into ours, or drop them."""
         if "\x1b" not in text:
             return text
-        return text + _RESET if self.color else strip_colors(text)
+        return text + _RESET if self.color else strip_sgr(text)
 
 
 class Output:

@@ -26,8 +26,8 @@ from milo.pipeline import (
     PIPELINE_START,
     PipelineState,
 )
-from milo.text import safe_line
-from milo.views.format import Output, count, duration, strip_colors
+from milo.text import safe_line, strip_sgr
+from milo.views.format import Output, count, duration
 
 __all__ = ["ProgressView"]
 
@@ -212,7 +212,7 @@ def _one_line(text: Text, width: int) -> Text:
 
 
 def _shortened(above: list[Text]) -> list[Text]:
-    """Keep thousands of phases that end at once from flooding the terminal; failures are all in the summary."""
+    """Keep thousands of phases that end at once from flooding the terminal; the summary names failures."""
     if len(above) <= _MOST_ENDED_AT_ONCE:
         return above
     rest = len(above) - _MOST_ENDED_AT_ONCE
@@ -220,4 +220,4 @@ def _shortened(above: list[Text]) -> list[Text]:
 
 
 def _clean(text: str) -> str:
-    return strip_colors(safe_line(text[:2000])).expandtabs(4)
+    return strip_sgr(safe_line(text[:2000])).expandtabs(4)

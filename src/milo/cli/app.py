@@ -1,0 +1,156 @@
+"""The `milo` command itself: its subcommands, loaded when used, and what becomes of errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from milo.errors import MiloError
+
+__all__ = ["Invocation", "cli", "main"]
+
+# Importing every command to list them would make `milo --help` pay for what `milo run` needs.
+_COMMANDS = {
+    "run": "Run a pipeline, or some of its phases.",
+    "order": "Print the phases in the order of their dependencies.",
+    "graph": "Print the graph for Mermaid, Graphviz or a program.",
+    "init": "Write a small pipeline.py to start from.",
+    "completion": "Print the script that completes milo in a shell.",
+}
+
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+
+
+@dataclass
+class Invocation:
+    """What error handling must know of a command line, even of one that cannot be parsed to its end."""
+
+    debug: bool = False
+
+
+class LazyGroup(click.Group):
+    """Commands that are imported when they are called, from the module of their name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"milo.cli.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        number = version("milo-pipelines")
+    except PackageNotFoundError:
+        # A source tree on PYTHONPATH has no metadata.
+        number = "(not installed)"
+    click.echo(f"milo {number}")
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version.",
+)
+def cli() -> None:
+    """Run the phases of a build, release or data pipeline in parallel, and watch them.
+
+    \b
+    Examples:
+      milo init                     write a small pipeline.py
+      milo run                      run it
+      milo run build.py             run the pipeline of another file
+      milo run build.py:docs html   only the phase "html", and what it needs
+      milo graph build.py           print its graph
+
+    Every option has an environment variable: --jobs is MILO_JOBS, --plain is MILO_PLAIN.
+    Exit status: 0 completed, 1 failed, 2 wrong usage or nothing that could be loaded, 130 interrupted.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments after the program's name; the process's own when None.
+
+    Returns:
+        The exit status: 0 completed, 1 failed, 2 wrong usage or nothing that could be loaded,
+        130 interrupted.
+    """
+    invocation = Invocation()
+    try:
+        status = cli.main(
+            args=None if argv is None else list(argv), prog_name="milo", standalone_mode=False, obj=invocation
+        )
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return _USAGE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _drop_stdout()
+        return _FAILED
+    except MiloError as error:
+        return _report(error, invocation.debug, _USAGE)
+    except Exception as error:  # noqa: BLE001  # the last line of defence: no bare traceback reaches a user
+        return _report(error, invocation.debug, _FAILED)
+    return _flushed(status if isinstance(status, int) else 0)
+
+
+def _report(error: Exception, debug: bool, status: int) -> int:
+    from milo.text import safe_text
+
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, MiloError):
+        text = str(error)
+    else:
+        text = f"internal error: {type(error).__name__}: {error} (--debug shows where)"
+    try:
+        click.echo(f"milo: {safe_text(text)}", err=True)
+    except OSError:
+        # Nobody reads stderr any more; the exit status still tells.
+        return status
+    return status
+
+
+def _flushed(status: int) -> int:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _drop_stdout()
+    return status
+
+
+def _drop_stdout() -> None:
+    # The interpreter flushes stdout once more at its exit and would complain about the closed pipe.
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError:
+        return

@@ -1,0 +1,1 @@
+"""One module a subcommand, each with its `command`; imported only when it is called."""

@@ -1,0 +1,208 @@
+"""`milo run`: settings, pipeline and views put together, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+import click
+
+from milo.cli.config import Config, load_config
+from milo.cli.mode import is_true, wants_color, wants_live
+from milo.cli.options import debug_option, open_target, parameter_option, phases_argument
+from milo.cli.signals import INTERRUPTED, stopping_on_signals
+from milo.cli.stdio import stdout_for_json
+from milo.execution import capture_output
+from milo.session import Session
+from milo.views.format import Output
+from milo.views.summary import SummaryView
+
+if TYPE_CHECKING:
+    from milo.pipeline import Pipeline
+    from milo.session import View
+
+__all__ = ["command"]
+
+T = TypeVar("T")
+
+_STATUS = {"completed": 0, "failed": 1, "cancelled": INTERRUPTED}
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What was asked for, from options, environment and configuration together."""
+
+    words: tuple[str, ...]
+    params: tuple[str, ...]
+    jobs: int | None
+    keep_going: bool
+    grace: float
+    dry_run: bool
+    plain: bool
+    json: bool
+    quiet: bool
+    color: bool | None
+    config: Config
+
+
+def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("must be a finite number of seconds.")
+    return value
+
+
+@click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
+@phases_argument
+@parameter_option
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    envvar="MILO_JOBS",
+    help="Run at most N phases at once.",
+)
+@click.option(
+    "-k",
+    "--keep-going/--no-keep-going",
+    default=None,
+    envvar="MILO_KEEP_GOING",
+    help="After a failure, go on with every phase that does not depend on it.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    envvar="MILO_GRACE",
+    callback=_finite,
+    help="How long what runs may take to end once the run is cancelled (5).",
+)
+@click.option("--dry-run", is_flag=True, envvar="MILO_DRY_RUN", help="Print what would run, in order.")
+@click.option(
+    "--plain/--no-plain", default=None, envvar="MILO_PLAIN", help="Plain lines, on a terminal as well."
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="MILO_JSON",
+    help="One JSON object an action, one a line, and nothing else on stdout.",
+)
+@click.option("--quiet/--no-quiet", "-q", default=None, envvar="MILO_QUIET", help="Print failures only.")
+@click.option(
+    "--color/--no-color",
+    default=None,
+    envvar="MILO_COLOR",
+    help="Colour, whatever NO_COLOR, FORCE_COLOR and the terminal say.",
+)
+@click.option("--no-journal", is_flag=True, envvar="MILO_NO_JOURNAL", help="Accepted for scripts.")
+@debug_option
+def command(
+    words: tuple[str, ...],
+    params: tuple[str, ...],
+    jobs: int | None,
+    keep_going: bool | None,
+    grace: float | None,
+    dry_run: bool,
+    plain: bool | None,
+    as_json: bool,
+    quiet: bool | None,
+    color: bool | None,
+    no_journal: bool,
+) -> int:
+    """Run a pipeline, or some of its phases and what they need.
+
+    TARGET is file.py, file.py:name, module or module:name; the name is "pipeline" unless it is given, and may
+    be that of a function that returns a Pipeline. Without TARGET it is that of [tool.milo] in the nearest
+    pyproject.toml, else pipeline.py.
+
+    \b
+    Examples:
+      milo run                              all of pipeline.py
+      milo run build.py render assets       two phases, and what they need
+      milo run build.py -p output=site -j 4
+      milo run build.py --json | jq .type
+
+    On a terminal the run is shown live; elsewhere, with CI or TERM=dumb set, or with --plain, in plain lines.
+    Exit status: 0 completed, 1 failed, 2 wrong usage or nothing that could be loaded, 130 interrupted.
+    """
+    config = load_config(Path.cwd())
+    if color is None and is_true(os.environ.get("MILO_NO_COLOR", "")):
+        color = False
+    settings = _Settings(
+        words=words,
+        params=params,
+        jobs=_first(jobs, config.jobs),
+        keep_going=bool(_first(keep_going, config.keep_going)),
+        grace=float(_first(grace, config.grace, 5.0) or 0.0),
+        dry_run=dry_run,
+        plain=bool(_first(plain, config.plain)),
+        json=as_json,
+        quiet=bool(_first(quiet, config.quiet)),
+        color=_first(color, config.color),
+        config=config,
+    )
+    with ExitStack() as stack:
+        stdout: TextIO = stack.enter_context(stdout_for_json()) if as_json else sys.stdout
+        return _run(settings, stdout)
+
+
+def _first(*values: T | None) -> T | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _run(settings: _Settings, stdout: TextIO) -> int:
+    out = Output(stdout)
+    # Before the pipeline is loaded, so that logging handlers which its file makes are routed as well.
+    with capture_output():
+        pipeline, phases = open_target(settings.words, settings.params, settings.config)
+        if phases:
+            pipeline = pipeline.subset(phases)
+        if settings.dry_run:
+            out.write(_plan(pipeline, settings.json))
+            return 0
+        live = wants_live(
+            os.environ, tty=out.isatty(), plain=settings.plain or settings.json or settings.quiet
+        )
+        session = Session(
+            pipeline.replace(capture_output=True),
+            max_workers=settings.jobs,
+            keep_going=settings.keep_going,
+            grace=settings.grace,
+            views=_views(pipeline, settings, out, live),
+        )
+        with stopping_on_signals(session.cancel, terminal=out.fileno() if live else None):
+            result = session.run()
+    return _STATUS.get(result.state.status, 1)
+
+
+def _plan(pipeline: Pipeline, as_json: bool) -> str:
+    order = pipeline.execution_order()
+    if as_json:
+        return json.dumps({"pipeline": pipeline.name, "phases": order}) + "\n"
+    return "".join(f"{name}\n" for name in order)
+
+
+def _views(pipeline: Pipeline, settings: _Settings, out: Output, live: bool) -> list[View]:
+    # Imported where chosen: only the live view needs rich.
+    if settings.json:
+        from milo.views.json_lines import JsonLinesView
+
+        return [JsonLinesView(out)]
+    color = wants_color(os.environ, tty=out.isatty(), flag=settings.color)
+    summary = SummaryView(pipeline, out, color=color, quiet=settings.quiet, workers=settings.jobs)
+    if settings.quiet:
+        return [summary]
+    if live:
+        from milo.views.progress import ProgressView
+
+        return [ProgressView(out, color=color), summary]
+    from milo.views.plain import PlainView
+
+    return [PlainView(out, color=color), summary]
