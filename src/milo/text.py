@@ -3,7 +3,7 @@
 Colour (SGR sequences, ``ESC [ 1 ; 31 m``) passes. A complete control sequence of another kind (cursor,
 clear, title, hyperlink, clipboard, ...) is dropped, as a terminal would not show it either. A control
 character on its own, an unfinished sequence's included, is made visible: ``␛`` for ESC, ``\\x9b`` or
-``\\u202e`` where Unicode has no picture for it. No plain character is lost, and the time is linear in the text.
+``\\u202e`` where Unicode has no picture for it. No plain character is lost, and the time is linear.
 """
 
 from __future__ import annotations
