@@ -1,4 +1,4 @@
-"""Write docs/llms.txt, the index of the documentation for programs that read; `--check` only says if it is stale."""
+"""Write docs/llms.txt, the index of the documentation for programs that read; `--check` compares only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TARGET = DOCS / "llms.txt"
 
 
 def index(docs: Path = DOCS) -> str:
-    """Give the text: title and first paragraph of every page, in the order in which index.md mentions them."""
+    """Give the text: title and first paragraph of every page, in the order of index.md."""
     title, summary = _head(docs / "index.md")
     lines = [f"# {title}", "", f"> {summary}", "", "## Pages", ""]
     for page in _pages(docs):
