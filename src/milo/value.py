@@ -18,10 +18,14 @@ class Value:
     __slots__ = ()
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable: cannot set {name!r}. Make a new one instead.")
+        raise AttributeError(
+            f"{type(self).__name__} is immutable: cannot set {name!r}. Make a new one instead."
+        )
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}. Make a new one instead.")
+        raise AttributeError(
+            f"{type(self).__name__} is immutable: cannot delete {name!r}. Make a new one instead."
+        )
 
     def _values(self) -> tuple[Any, ...]:
         return tuple([getattr(self, name) for name in self.__slots__])

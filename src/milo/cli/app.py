@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import click
 
-from milo.errors import MiloError
+from milo.errors import MiloError, StateError
 
 __all__ = ["Invocation", "cli", "main"]
 
@@ -45,6 +46,15 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"milo.cli.commands.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], _COMMANDS, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(_COMMANDS)}."
+            ctx.fail(f"No such command {args[0]!r}. {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -117,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_stdout()
         return _FAILED
     except MiloError as error:
-        return _report(error, invocation.debug, _USAGE)
+        return _report(error, invocation.debug, _FAILED if isinstance(error, StateError) else _USAGE)
     except Exception as error:  # noqa: BLE001  # the last line of defence: no bare traceback reaches a user
         return _report(error, invocation.debug, _FAILED)
     return _flushed(status if isinstance(status, int) else 0)

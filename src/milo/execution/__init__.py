@@ -1,11 +1,12 @@
 """Where a Call really runs, and how its output gets back: threads, coroutines, capture."""
 
 from milo.execution.capture import LineSink, capture_output, current_sink
-from milo.execution.coroutines import CoroutineThread, LoopCoroutines
+from milo.execution.coroutines import Coroutines, CoroutineThread, LoopCoroutines
 from milo.execution.threads import ThreadWorkers, default_workers
 
 __all__ = [
     "CoroutineThread",
+    "Coroutines",
     "LineSink",
     "LoopCoroutines",
     "ThreadWorkers",

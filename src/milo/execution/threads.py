@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
-from milo.execution.coroutines import CoroutineThread, Coroutines
+from milo.execution.coroutines import Coroutines, CoroutineThread
 from milo.saga.ports import Job
 
 __all__ = ["ThreadWorkers", "default_workers"]
@@ -36,7 +36,9 @@ class ThreadWorkers:
         name: What the threads are called.
     """
 
-    def __init__(self, workers: int, *, coroutines: Coroutines | None = None, name: str = "milo-worker") -> None:
+    def __init__(
+        self, workers: int, *, coroutines: Coroutines | None = None, name: str = "milo-worker"
+    ) -> None:
         self.workers = workers
         self._coroutines = coroutines if coroutines is not None else CoroutineThread()
         self._name = name

@@ -276,10 +276,20 @@ class Retry(Effect):
         if backoff not in _BACKOFFS:
             raise StateError(f"Retry backoff must be one of {', '.join(_BACKOFFS)}, got {backoff!r}.")
         if not isinstance(max_attempts, int) or max_attempts < 1:
-            raise StateError(f"Retry max_attempts must be a whole number of at least 1, got {max_attempts!r}.")
+            raise StateError(
+                f"Retry max_attempts must be a whole number of at least 1, got {max_attempts!r}."
+            )
         _seconds("Retry base_delay", base_delay)
         _seconds("Retry max_delay", max_delay)
-        values = (tuple(args), backoff, base_delay, fn, {} if kwargs is None else kwargs, max_attempts, max_delay)
+        values = (
+            tuple(args),
+            backoff,
+            base_delay,
+            fn,
+            {} if kwargs is None else kwargs,
+            max_attempts,
+            max_delay,
+        )
         for write, value in zip(_RETRY, values, strict=True):
             write(self, value)
 
@@ -291,7 +301,9 @@ class Retry(Effect):
         return min(self.base_delay * factor, self.max_delay)
 
     def __hash__(self) -> int:
-        return hash(("Retry", self.fn, self.args, tuple(self.kwargs.items()), self.max_attempts, self.backoff))
+        return hash(
+            ("Retry", self.fn, self.args, tuple(self.kwargs.items()), self.max_attempts, self.backoff)
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (self.max_attempts, self.backoff, self.base_delay, self.max_delay)

@@ -11,7 +11,7 @@ from milo.saga.task import SagaTask
 if TYPE_CHECKING:
     from milo.saga.runner import SagaRunner
 
-__all__ = ["Attached", "Gather", "First"]
+__all__ = ["Attached", "First", "Gather"]
 
 
 class Attached:

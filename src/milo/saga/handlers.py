@@ -70,7 +70,8 @@ def _cancel(runner: SagaRunner, task: SagaTask, effect: fx.Cancel) -> object:
 def _task_of(effect: fx.Effect, task: object) -> SagaTask:
     if not isinstance(task, SagaTask):
         raise StateError(
-            f"{type(effect).__name__} needs a task, got {task!r}.", hint="Pass what Fork or run_saga answered."
+            f"{type(effect).__name__} needs a task, got {task!r}.",
+            hint="Pass what Fork or run_saga answered.",
         )
     return task
 
@@ -85,7 +86,9 @@ class _Taking:
 
     __slots__ = ("action_type", "runner", "task", "timer")
 
-    def __init__(self, runner: SagaRunner, task: SagaTask, action_type: str | None, timer: Timer | None) -> None:
+    def __init__(
+        self, runner: SagaRunner, task: SagaTask, action_type: str | None, timer: Timer | None
+    ) -> None:
         self.runner = runner
         self.task = task
         self.action_type = action_type

@@ -64,4 +64,3 @@ def _only(effect: Effect) -> Saga:
 def _limit(effect: Effect, seconds: float) -> Saga:
     yield Delay(seconds)
     raise TimeoutError(f"{type(effect).__name__} took longer than {seconds} s.")
-

@@ -13,7 +13,7 @@ from milo.action import SAGA_ERROR, Action
 from milo.clock import Clock
 from milo.errors import StateError
 from milo.saga.channel import Channel
-from milo.saga.effects import Effect, Saga, SagaCancelled, SagaSource
+from milo.saga.effects import Effect, SagaCancelled, SagaSource
 from milo.saga.handlers import HANDLERS, WAIT
 from milo.saga.ports import Executor, Job
 from milo.saga.task import Owner, SagaTask
@@ -126,7 +126,8 @@ class SagaRunner:
         """Raise StateError when called on the thread that is advancing sagas just now."""
         if self._carrier == threading.get_ident():
             raise StateError(
-                f"A saga cannot {what} by blocking: it would wait for itself.", hint="Yield Join(task) instead."
+                f"A saga cannot {what} by blocking: it would wait for itself.",
+                hint="Yield Join(task) instead.",
             )
 
     def close(self, timeout: float = 1.0) -> None:
@@ -263,7 +264,8 @@ class SagaRunner:
                 handler = handlers.get(effect.__class__)
                 if handler is None:
                     error = StateError(
-                        f"A saga yielded {effect!r}, which is not an effect.", hint="Yield Put, Call, Fork, ..."
+                        f"A saga yielded {effect!r}, which is not an effect.",
+                        hint="Yield Put, Call, Fork, ...",
                     )
                     continue
                 try:
@@ -394,4 +396,3 @@ class SagaRunner:
             self._inbox.append((self._last_call, (cancelled,)))
         else:
             cancelled.set()
-

@@ -6,8 +6,6 @@ import threading
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
 
-from milo.errors import StateError
-
 if TYPE_CHECKING:
     from milo.saga.effects import Saga
     from milo.saga.runner import SagaRunner

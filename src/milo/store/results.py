@@ -46,7 +46,9 @@ class Quit(Value):
     sagas: tuple[Any, ...]
     cmds: tuple[Any, ...]
 
-    def __init__(self, state: Any, code: int = 0, sagas: Iterable[Any] = (), cmds: Iterable[Any] = ()) -> None:
+    def __init__(
+        self, state: Any, code: int = 0, sagas: Iterable[Any] = (), cmds: Iterable[Any] = ()
+    ) -> None:
         for write, value in zip(_QUIT, (tuple(cmds), code, tuple(sagas), state), strict=True):
             write(self, value)
 

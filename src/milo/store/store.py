@@ -60,8 +60,12 @@ class Store:
         context: Context | None = None,
     ) -> None:
         if not callable(reducer):
-            raise StateError(f"A reducer must be callable, got {reducer!r}.", hint="Pass (state, action) -> state.")
-        if max_workers is not None and (isinstance(max_workers, bool) or int(max_workers) != max_workers or max_workers < 1):
+            raise StateError(
+                f"A reducer must be callable, got {reducer!r}.", hint="Pass (state, action) -> state."
+            )
+        if max_workers is not None and (
+            isinstance(max_workers, bool) or int(max_workers) != max_workers or max_workers < 1
+        ):
             raise StateError(f"max_workers must be a whole number of at least 1, got {max_workers!r}.")
         self._reducer = reducer
         self._state = initial_state
@@ -145,9 +149,13 @@ class Store:
 
     def _check(self, action: Action) -> None:
         if action.__class__ is not Action and not isinstance(action, Action):
-            raise StateError(f"Only actions can be dispatched, got {action!r}.", hint="Make an Action(type, payload).")
+            raise StateError(
+                f"Only actions can be dispatched, got {action!r}.", hint="Make an Action(type, payload)."
+            )
         if self._closed:
-            raise StateError(f"The store was shut down; {action.type} comes too late.", hint="Make a new Store.")
+            raise StateError(
+                f"The store was shut down; {action.type} comes too late.", hint="Make a new Store."
+            )
         if self._reducing and self._turn.mine():
             raise StateError(
                 f"A reducer dispatched {action.type}: reducers only compute the next state.",
@@ -203,7 +211,9 @@ class Store:
         if self._closed:
             return
         if self._turn.mine():
-            raise StateError("A listener, middleware or reducer cannot shut its store down while it is in its turn.")
+            raise StateError(
+                "A listener, middleware or reducer cannot shut its store down while it is in its turn."
+            )
         self._runner.close()
         self._closed = True
         self._runner.executor.close()

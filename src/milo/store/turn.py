@@ -38,7 +38,9 @@ class Turn:
         failed: Told of an error in an action that nobody waits for.
     """
 
-    def __init__(self, apply: Callable[[Action], None], failed: Callable[[Action, BaseException], None]) -> None:
+    def __init__(
+        self, apply: Callable[[Action], None], failed: Callable[[Action, BaseException], None]
+    ) -> None:
         self._apply = apply
         self._failed = failed
         self._lock = threading.Lock()

@@ -91,14 +91,10 @@ class PlainView:
 
     def _retry(self, payload: Payload) -> str:
         delay = payload.get("delay")
-        wait = f" in {duration(delay)}" if delay else ""
+        wait = f", next in {duration(delay)}" if delay else ""
         attempts = payload.get("max_retries", 0) + 1
-        # The action names the attempt that comes next.
-        return self._event(
-            "retry",
-            self._with_error(payload, f" (attempt {payload['attempt']} of {attempts}{wait})"),
-            "yellow",
-        )
+        detail = f" (attempt {payload['attempt']} of {attempts} failed{wait})"
+        return self._event("retry", self._with_error(payload, detail), "yellow")
 
     def _took(self, payload: Payload) -> str:
         started = self._started.pop(payload["name"], None)

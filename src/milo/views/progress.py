@@ -125,6 +125,7 @@ class ProgressView:
         """Draw the bar and the rows as they are now; called by rich's own thread as well."""
         now = self._now()
         width = self._console.width
+        # One step, so that a row which ends meanwhile on the other thread does no harm.
         rows = list(self._rows.values())
         room = max(1, min(_MOST_ROWS, self._console.height - 3))
         shown = rows if len(rows) <= room else rows[: room - 1]
@@ -159,7 +160,7 @@ class ProgressView:
         elif action.type == PHASE_RETRY:
             row = self._rows.get(payload["name"])
             if row is not None:
-                row.waiting, row.attempt, row.line = True, payload["attempt"], payload.get("error") or ""
+                row.waiting, row.attempt, row.line = True, payload["attempt"] + 1, payload.get("error") or ""
         elif action.type in _ENDS:
             above.append(self._end(action.type, payload))
         elif action.type == PIPELINE_START:
@@ -171,7 +172,6 @@ class ProgressView:
         name = payload["name"]
         row = self._rows.get(name)
         if row is None:
-            # Rendering copies the dict in one step, so replacing it is not needed.
             self._rows[name] = _Row(name, payload.get("at", 0.0), payload.get("attempt", 1))
         else:
             row.waiting, row.attempt = False, payload.get("attempt", row.attempt)

@@ -1,0 +1,133 @@
+"""The outbox: takes a run's actions out of the store's turn and tells observers of them, in batches and in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from milo.action import INIT, Action
+from milo.pipeline import PipelineState
+from milo.store import Dispatch, GetState
+
+__all__ = ["Outbox", "View"]
+
+_log = logging.getLogger("milo")
+
+
+class View(Protocol):
+    """Something outside the process's heart that shows a run."""
+
+    def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
+        """Take every action in the order of the store, in batches, and the state after the last of a batch."""
+
+    def close(self, state: PipelineState) -> None:
+        """The run has ended with `state`."""
+
+
+class Outbox:
+    """Between the store and whoever watches.
+
+    The store's turn only appends; one daemon thread takes what is there as a batch, makes it durable, and then tells
+    the views and `on_state`, so that nobody outside hears of what a crash could still undo. However slow a view is,
+    the run does not wait for it before its end.
+
+    Args:
+        views: Told of every action.
+        on_state: Told of the latest state of each batch.
+    """
+
+    def __init__(self, views: Iterable[View], on_state: Callable[[PipelineState], object] | None) -> None:
+        self._views = list(views)
+        if on_state is not None:
+            self._views.append(_StateView(on_state))
+        self._batch: deque[tuple[Action, PipelineState]] = deque()
+        self._news = threading.Event()
+        self._closing = threading.Event()
+        self._told = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody watches."""
+        return bool(self._views)
+
+    def middleware(self, next_dispatch: Dispatch, get_state: GetState) -> Dispatch:
+        """The store's side: notes each action with the state it led to."""
+
+        def dispatch(action: Action) -> Any:
+            result = next_dispatch(action)
+            if action.type != INIT:
+                self._batch.append((action, get_state()))
+                if not self._news.is_set():
+                    self._wake()
+            return result
+
+        return dispatch
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="milo-outbox", daemon=True)
+            self._thread.start()
+        self._news.set()
+
+    def close(self, state: PipelineState, grace: float) -> None:
+        """Tell what is left and the end; wait for it for `grace` seconds at most."""
+        if not self._views:
+            return
+        self._final = state
+        self._closing.set()
+        self._wake()
+        if not self._told.wait(grace):
+            _log.warning("Something that watches the run has not kept up for %s s and is left behind", grace)
+
+    def _serve(self) -> None:
+        while True:
+            self._news.wait()
+            # Before the look: what comes after it sets the event again.
+            self._news.clear()
+            closing = self._closing.is_set()
+            self._tell()
+            if closing and not self._batch:
+                break
+        for view in self._views:
+            self._try(view, view.close, self._final)
+        self._told.set()
+
+    def _tell(self) -> None:
+        batch = self._batch
+        while batch:
+            taken = [batch.popleft() for _ in range(len(batch))]
+            actions = [action for action, _ in taken]
+            state = taken[-1][1]
+            for view in list(self._views):
+                self._try(view, view.on_actions, actions, state)
+
+    def _try(self, view: View, tell: Callable[..., None], *args: Any) -> None:
+        try:
+            tell(*args)
+        except Exception:
+            _log.exception("%r failed and is told no more; the run goes on", view)
+            if view in self._views:
+                self._views.remove(view)
+
+
+class _StateView:
+    """`on_state` as a view: the latest state of each batch, and the last one for certain."""
+
+    def __init__(self, on_state: Callable[[PipelineState], object]) -> None:
+        self._on_state = on_state
+        self._last: PipelineState | None = None
+
+    def __repr__(self) -> str:
+        return f"on_state={self._on_state!r}"
+
+    def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
+        self._last = state
+        self._on_state(state)
+
+    def close(self, state: PipelineState) -> None:
+        if state is not self._last:
+            self._on_state(state)

@@ -1,0 +1,125 @@
+"""Attempt: the inert record of one try of a phase, which a Call carries to wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
+from types import CoroutineType
+from typing import Any
+
+from milo.action import Action
+from milo.errors import StateError
+from milo.execution import LineSink, capture_output, current_sink
+from milo.pipeline.actions import PHASE_LOG
+from milo.saga.ports import Job, current_job
+from milo.text import safe_line
+from milo.value import Value, setters
+
+__all__ = ["Attempt"]
+
+
+class Attempt(Value):
+    """One try of a phase; calling it runs the handler.
+
+    Called by a runner it captures the handler's output as ``@@PHASE_LOG`` actions if the pipeline says so; called by
+    hand the output passes through. The Job of the call is its cancel token.
+
+    Args:
+        name: The phase.
+        number: Which try it is, from 1.
+        handler: The phase's function.
+        args: What it gets by position.
+        kwargs: What it gets by name.
+        capture: Whether its output becomes log lines.
+        deadline: Monotonic seconds by which it has to be done; None for no limit.
+    """
+
+    __slots__ = ("args", "capture", "deadline", "handler", "kwargs", "name", "number")
+    name: str
+    number: int
+    handler: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    capture: bool
+    deadline: float | None
+
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        handler: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        capture: bool = False,
+        deadline: float | None = None,
+    ) -> None:
+        _args(self, args)
+        _capture(self, capture)
+        _deadline(self, deadline)
+        _handler(self, handler)
+        _kwargs(self, kwargs if kwargs is not None else {})
+        _name(self, name)
+        _number(self, number)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.number, self.handler))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.name, self.number, self.handler, self.args, self.kwargs, self.capture, self.deadline)
+        return Attempt, fields
+
+    def __call__(self) -> Any:
+        if self.capture:
+            job = current_job.get()
+            if job is not None:
+                return self._captured(job)
+        return self.handler(*self.args, **self.kwargs)
+
+    def _captured(self, job: Job) -> Any:
+        """Run the handler with its output going to log lines; what it left unfinished is given out at the end."""
+        sink = LineSink(_Lines(self.name, job))
+        with ExitStack() as cleanup:
+            cleanup.enter_context(capture_output())
+            # Not reset afterwards: the call has a context of its own, and threads that the handler
+            # leaves behind go on writing lines of this phase.
+            current_sink.set(sink)
+            cleanup.callback(sink.flush)
+            result = self.handler(*self.args, **self.kwargs)
+            if result.__class__ is CoroutineType:
+                return _finish(result, cleanup.pop_all())
+            return result
+
+
+async def _finish(coroutine: Coroutine[Any, Any, Any], cleanup: ExitStack) -> Any:
+    with cleanup:
+        return await coroutine
+
+
+class _Lines:
+    """Dispatches each line as an action, as long as its attempt is somebody's."""
+
+    __slots__ = ("_job", "_name")
+
+    def __init__(self, name: str, job: Job) -> None:
+        self._name = name
+        self._job = job
+
+    def __call__(self, stream: str, line: str) -> None:
+        job = self._job
+        if job.cancelled:
+            return
+        host = job.host
+        payload = {
+            "name": self._name,
+            "line": safe_line(line),
+            "stream": stream,
+            "timestamp": host.clock.now(),
+        }
+        try:
+            host.post(Action(PHASE_LOG, payload))
+        except StateError:
+            # The run has ended: a thread that it left behind has nobody any more who would read it.
+            return
+
+
+_args, _capture, _deadline, _handler, _kwargs, _name, _number = setters(Attempt)

@@ -1,0 +1,141 @@
+"""Binding: how a handler's parameters are filled from the results of its dependencies."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
+from typing import Any, Final, NamedTuple
+
+from milo.errors import PipelineError
+
+__all__ = ["Binding", "Context", "bind"]
+
+_VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Context(Mapping[str, Any]):
+    """The results of a phase's dependencies by name, for reading; it can be pickled."""
+
+    __slots__ = ("_results",)
+
+    def __init__(self, results: Mapping[str, Any]) -> None:
+        self._results = dict(results)
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._results[name]
+        except KeyError:
+            known = ", ".join(self._results) or "none"
+            raise KeyError(f"{name!r} is not a dependency of this phase; its dependencies: {known}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._results
+
+    def __repr__(self) -> str:
+        return f"Context({self._results!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Context, (self._results,)
+
+
+class Binding(NamedTuple):
+    """The names to pass by position and by keyword; `context` stands for the whole mapping."""
+
+    positional: tuple[str, ...] = ()
+    keyword: tuple[str, ...] = ()
+
+    def arguments(self, results: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The args and kwargs for a call, from the results of the dependencies."""
+        get = self._getter(results)
+        return tuple(map(get, self.positional)), {name: get(name) for name in self.keyword}
+
+    @staticmethod
+    def _getter(results: Mapping[str, Any]) -> Callable[[str], Any]:
+        return lambda name: Context(results) if name == "context" else results[name]
+
+
+NOTHING: Final = Binding()
+_CONTEXT_ONLY: Final = Binding((), ("context",))
+
+
+def bind(name: str, handler: Any, depends_on: tuple[str, ...]) -> Binding:
+    """Find out how to call `handler` of the phase `name`.
+
+    Raises:
+        PipelineError: It is not callable, is a generator function, or has a parameter that nothing fills.
+    """
+    if not callable(handler):
+        raise PipelineError(
+            f"The handler of phase {name!r} is not callable: got {handler!r}.",
+            hint="Pass the function itself, without calling it.",
+        )
+    if handler.__class__ is FunctionType:
+        plain = _plain(handler)
+        if plain is not None:
+            return plain
+    _refuse_generators(name, handler)
+    return _from_signature(name, handler, depends_on)
+
+
+def _plain(handler: FunctionType) -> Binding | None:
+    """The binding of the two commonest kinds of function, without the cost of a signature."""
+    code = handler.__code__
+    if hasattr(handler, "__wrapped__") or code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+        return None
+    count = code.co_argcount + code.co_kwonlyargcount
+    if count == 0:
+        return NOTHING
+    if count == 1 and code.co_varnames[0] == "context" and not code.co_posonlyargcount:
+        return _CONTEXT_ONLY
+    return None
+
+
+def _refuse_generators(name: str, handler: Any) -> None:
+    function = inspect.unwrap(handler) if hasattr(handler, "__wrapped__") else handler
+    while isinstance(function, functools.partial):
+        function = function.func
+    candidates = [function]
+    if not inspect.isroutine(function) and not inspect.isclass(function):
+        candidates.append(getattr(type(function), "__call__", None))
+    for candidate in candidates:
+        if inspect.isgeneratorfunction(candidate) or inspect.isasyncgenfunction(candidate):
+            raise PipelineError(
+                f"The handler of phase {name!r} is a generator function, which would do nothing when called: "
+                f"got {handler!r}.",
+                hint="Return a value instead of yielding, or collect what it yields in a plain function.",
+            )
+
+
+def _from_signature(name: str, handler: Any, depends_on: tuple[str, ...]) -> Binding:
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):
+        return NOTHING  # a builtin that does not tell: called without arguments, as it may well allow
+    positional: list[str] = []
+    keyword: list[str] = []
+    for parameter in parameters:
+        if parameter.kind in _VARIADIC:
+            continue
+        if parameter.name == "context" or parameter.name in depends_on:
+            by_position = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+            (positional if by_position else keyword).append(parameter.name)
+        elif parameter.default is inspect.Parameter.empty:
+            raise _nothing_fills(name, parameter.name, depends_on)
+    return Binding(tuple(positional), tuple(keyword))
+
+
+def _nothing_fills(name: str, parameter: str, depends_on: tuple[str, ...]) -> PipelineError:
+    known = ", ".join(map(repr, depends_on)) or "none"
+    return PipelineError(
+        f"The handler of phase {name!r} has a parameter {parameter!r} that nothing fills. "
+        f"Dependencies of the phase: {known}.",
+        hint="Name it `context` or like a dependency, or give it a default.",
+    )

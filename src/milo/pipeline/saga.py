@@ -1,0 +1,296 @@
+"""The generated saga: one scheduler that decides what starts, and lanes in which parallel phases run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from milo.action import Action
+from milo.pipeline import actions as types
+from milo.pipeline.attempt import Attempt
+from milo.pipeline.graph import Graph
+from milo.pipeline.phase import Phase
+from milo.pipeline.schedule import Schedule
+from milo.saga.channel import Channel
+from milo.saga.effects import Call, Cancel, Delay, Fork, Put, Saga, SagaCancelled, Take
+from milo.text import safe_text
+
+__all__ = ["Run", "Times", "drive"]
+
+
+class Times(Protocol):
+    """Where the times in the actions come from; every Clock will do."""
+
+    def now(self) -> float: ...
+
+    def time(self) -> float: ...
+
+
+class Run:
+    """What the sagas of one run share. They run one at a time, so it needs no lock.
+
+    Args:
+        phases: The phases in declared order.
+        graph: Their graph.
+        run_id: Names the run in its actions.
+        clock: Where times come from.
+        limit: How many phases run at once; None asks the runner, and takes `default_limit` where there is none.
+        default_limit: As said.
+        capture: Whether handlers' output becomes log lines.
+        keep_going: Whether phases that do not depend on a failed one still run.
+        fail_fast: Whether a failure cancels what is running.
+        results: Gets the phases' results by name.
+    """
+
+    def __init__(
+        self,
+        phases: Sequence[Phase],
+        graph: Graph,
+        *,
+        run_id: str,
+        clock: Times | None = None,
+        limit: int | None = None,
+        default_limit: int = 2,
+        capture: bool = False,
+        keep_going: bool = False,
+        fail_fast: bool = False,
+        results: dict[str, Any] | None = None,
+    ) -> None:
+        self.phases = phases
+        self.schedule = Schedule(phases, graph, limit if limit is not None else default_limit)
+        self.limit_is_known = limit is not None
+        self.run_id = run_id
+        self.now = clock.now if clock is not None else time.monotonic
+        self.time = clock.time if clock is not None else time.time
+        self.capture = capture
+        self.keep_going = keep_going
+        self.fail_fast = fail_fast
+        self.results = results if results is not None else {}
+        self.attempts: dict[int, int] = {}
+        # From the lanes to the scheduler: phases that were taken and want a lane, retries that want to wait.
+        self.changed = Channel()
+        self.granted: list[int] = []
+        self.delayed: list[tuple[int, float, str]] = []
+        self.lanes: dict[object, Any] = {}
+        self.waiting: dict[int, Any] = {}
+        self.failed = False
+        self.stopped = False
+        self.interrupted = False
+
+    def stop(self) -> None:
+        """Let no further phase start."""
+        if not self.stopped:
+            self.stopped = True
+            self.schedule.drop_ready()
+            self.changed.put()
+
+    def put(self, type: str, name: str, **fields: Any) -> Put:
+        return Put(Action(type, {"name": name, **fields, "at": self.now()}))
+
+
+def drive(run: Run) -> Saga:
+    """The scheduler: starts what may start, waits for news, and says how it ended."""
+    schedule = run.schedule
+    yield Put(Action(types.PIPELINE_START, {"at": run.now(), "time": run.time(), "run_id": run.run_id}))
+    try:
+        while True:
+            if run.stopped:
+                yield from _wind_down(run)
+            number = schedule.take_exclusive()
+            if number is not None:
+                yield from _exclusive(run, number)
+                continue
+            numbers = run.granted or schedule.take_parallel()
+            run.granted = []
+            if numbers or run.delayed:
+                yield from _fork(run, numbers)
+                continue
+            if not schedule.running and not run.waiting:
+                break
+            yield Take(run.changed)
+    except SagaCancelled:
+        # Attached sagas were told before this one: their phases are accounted for.
+        yield Put(Action(types.PIPELINE_CANCELLED, {"at": run.now()}))
+        raise
+    if run.interrupted:
+        yield Put(Action(types.PIPELINE_CANCELLED, {"at": run.now()}))
+    elif not run.failed:
+        yield Put(Action(types.PIPELINE_COMPLETE, {"at": run.now()}))
+
+
+def _fork(run: Run, numbers: list[int]) -> Saga:
+    """Start a lane for each phase that was taken, and a waiting saga for each retry."""
+    delayed, run.delayed = run.delayed, []
+    for number, delay_s, error in delayed:
+        if not run.stopped:
+            run.waiting[number] = None
+        task = yield Fork(partial(_wait_for_retry, run, number, delay_s, error), attached=True)
+        if number in run.waiting:
+            run.waiting[number] = task
+    for place, number in enumerate(numbers):
+        if run.stopped:
+            _put_back(run, numbers[place:])
+            return
+        key = object()
+        run.lanes[key] = None
+        task = yield Fork(partial(_lane, run, number, key), attached=True)
+        if key in run.lanes:
+            run.lanes[key] = task
+        if not run.limit_is_known and task is not None:
+            run.limit_is_known = True
+            run.schedule.limit = limit = getattr(task, "workers", run.schedule.limit)
+            if place + 1 >= limit and place + 1 < len(numbers):
+                _put_back(run, numbers[place + 1 :])
+                return
+
+
+def _put_back(run: Run, numbers: Sequence[int]) -> None:
+    run.schedule.put_back(numbers)
+    if run.stopped:
+        run.schedule.drop_ready()
+
+
+def _wind_down(run: Run) -> Saga:
+    """End what waits for a retry, and what runs if it shall not go on."""
+    _put_back(run, run.granted)
+    run.granted = []
+    tasks = list(run.waiting.values())
+    if run.fail_fast or run.interrupted:
+        tasks += run.lanes.values()
+    for task in tasks:
+        if task is not None:
+            yield Cancel(task)
+
+
+def _exclusive(run: Run, number: int) -> Saga:
+    """Run a phase alone, through all its retries."""
+    try:
+        while True:
+            outcome = yield from _attempt(run, number)
+            if outcome is None:
+                return
+            delay_s, _ = outcome
+            try:
+                yield Delay(delay_s)
+            except SagaCancelled:
+                yield run.put(types.PHASE_CANCELLED, run.phases[number].name)
+                raise
+    finally:
+        run.schedule.leave()
+
+
+def _lane(run: Run, number: int, key: object) -> Saga:
+    """Run a parallel phase and then the next that is ready, until none is."""
+    schedule = run.schedule
+    try:
+        while True:
+            try:
+                outcome = yield from _attempt(run, number)
+            finally:
+                schedule.leave()
+            if outcome is not None:
+                run.delayed.append((number, *outcome))
+                run.changed.put()
+            taken = schedule.take_parallel()
+            if not taken:
+                return
+            number = taken[0]
+            if len(taken) > 1:
+                run.granted += taken[1:]
+                run.changed.put()
+    finally:
+        run.lanes.pop(key, None)
+        if not schedule.running:
+            run.changed.put()
+
+
+def _wait_for_retry(run: Run, number: int, delay_s: float, error: str) -> Saga:
+    """Let the time before a retry pass without holding a lane."""
+    name = run.phases[number].name
+    try:
+        if not run.stopped:
+            yield Delay(delay_s)
+            run.schedule.push(number)
+            return
+    except SagaCancelled:
+        if not run.stopped or run.interrupted:
+            yield run.put(types.PHASE_CANCELLED, name)
+            raise
+    finally:
+        run.waiting.pop(number, None)
+        run.changed.put()
+    # The pipeline has failed meanwhile: this phase will not get its retry.
+    yield run.put(types.PHASE_FAILED, name, error=error)
+
+
+def _attempt(run: Run, number: int) -> Saga:
+    """Try a phase once: the only place that does. Answers None, or (seconds until the retry, the error)."""
+    phase = run.phases[number]
+    name = phase.name
+    attempt = run.attempts.get(number, 1)
+    args, kwargs = phase.binding.arguments(_inputs(run.results, phase))
+    yield run.put(types.PHASE_START, name, attempt=attempt)
+    try:
+        result = yield Call(Attempt(name, attempt, phase.handler, args, kwargs, run.capture))
+    except SagaCancelled:
+        yield run.put(types.PHASE_CANCELLED, name)
+        raise
+    except KeyboardInterrupt:
+        yield run.put(types.PHASE_CANCELLED, name)
+        run.interrupted = True
+        run.stop()
+        return None
+    except BaseException as error:  # noqa: BLE001 - a handler may raise anything, and its policy decides
+        return (yield from _failed(run, number, attempt, error))
+    run.results[name] = result
+    yield run.put(types.PHASE_COMPLETE, name, result=result)
+    run.schedule.release(number)
+    if run.stopped:
+        run.schedule.drop_ready()
+    return None
+
+
+def _failed(run: Run, number: int, attempt: int, error: BaseException) -> Saga:
+    """Do what the policy says about a failed attempt. Answers like `_attempt`."""
+    phase = run.phases[number]
+    policy = phase.policy
+    text = describe(error)
+    # SystemExit and the like are no failure that another attempt could mend, nor one to pass over.
+    if isinstance(error, Exception):
+        if policy.on_fail == "skip":
+            yield run.put(types.PHASE_SKIPPED, phase.name, error=text)
+            run.schedule.release(number)
+            if run.stopped:
+                run.schedule.drop_ready()
+            return None
+        if policy.on_fail == "retry" and attempt <= policy.max_retries and not run.stopped:
+            delay_s = policy.delay_s(attempt)
+            run.attempts[number] = attempt + 1
+            fields = {"attempt": attempt, "error": text, "max_retries": policy.max_retries, "delay": delay_s}
+            yield run.put(types.PHASE_RETRY, phase.name, **fields)
+            return delay_s, text
+    yield run.put(types.PHASE_FAILED, phase.name, error=text)
+    run.failed = True
+    if not run.keep_going:
+        run.stop()
+    return None
+
+
+def _inputs(results: Mapping[str, Any], phase: Phase) -> dict[str, Any]:
+    """The results of a phase's dependencies; a skipped one gave None."""
+    return {name: results.get(name) for name in phase.depends_on}
+
+
+def describe(error: BaseException) -> str:
+    """An error as text for people: its message, or its type where the message says nothing by itself."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - a broken __str__ must not hide that the phase failed
+        message = ""
+    if not message:
+        return type(error).__name__
+    return safe_text(
+        f"{type(error).__name__}: {message}" if isinstance(error, KeyError | SystemExit) else message
+    )

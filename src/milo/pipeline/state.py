@@ -1,0 +1,327 @@
+"""PipelineState, PhaseStatus and PhaseLog: what can be observed of a run, immutable and cheap to step from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from milo.pipeline.vector import Vector
+from milo.value import Value, setters
+
+__all__ = ["Logs", "PhaseLog", "PhaseStatus", "PipelineState", "Roster"]
+
+
+class PhaseLog(Value):
+    """One captured line.
+
+    Args:
+        line: The text without its newline.
+        stream: "stdout" or "stderr".
+        timestamp: Monotonic seconds.
+    """
+
+    __slots__ = ("line", "stream", "timestamp")
+    __match_args__ = ("line", "stream", "timestamp")
+    line: str
+    stream: str
+    timestamp: float
+
+    def __init__(self, line: str, stream: str = "stdout", timestamp: float = 0.0) -> None:
+        _log_line(self, line)
+        _log_stream(self, stream)
+        _log_timestamp(self, timestamp)
+
+
+_log_line, _log_stream, _log_timestamp = setters(PhaseLog)
+
+
+class Logs:
+    """The last lines of a phase: a window on a list that only grows, which later windows share.
+
+    A list that has grown to twice the window is left behind, so memory stays bounded by `limit`.
+    """
+
+    __slots__ = ("_end", "_lines", "_start")
+
+    def __init__(self, lines: list[PhaseLog], start: int, end: int) -> None:
+        self._lines = lines
+        self._start = start
+        self._end = end
+
+    def add(self, log: PhaseLog, limit: int) -> Logs:
+        """The window that ends with `log`, at most `limit` lines long."""
+        if limit <= 0:
+            return NO_LOGS
+        lines, end = self._lines, self._end
+        start = max(self._start, end + 1 - limit)
+        if start >= limit:
+            lines = lines[start:end]
+            start, end = 0, len(lines)
+        if len(lines) != end:
+            # Another future of this window has added its own line here: part ways with it.
+            lines = lines[:end]
+        lines.append(log)
+        if lines[end] is not log:
+            lines = [*lines[:end], log]
+        return Logs(lines, start, end + 1)
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    def as_tuple(self) -> tuple[PhaseLog, ...]:
+        return tuple(self._lines[self._start : self._end])
+
+
+class _NoLogs(Logs):
+    """Where every phase begins; it has no list that several phases could share."""
+
+    __slots__ = ()
+
+    def add(self, log: PhaseLog, limit: int) -> Logs:
+        return Logs([log], 0, 1) if limit > 0 else self
+
+
+NO_LOGS: Final = _NoLogs([], 0, 0)
+
+
+class Leaf(NamedTuple):
+    """What changes of one phase; a PhaseStatus is made of it when somebody reads."""
+
+    status: str = "pending"
+    started_at: float = 0.0
+    elapsed: float = 0.0
+    error: str = ""
+    attempt: int = 1
+    logs: Logs = NO_LOGS
+
+
+PENDING: Final = Leaf()
+
+
+class PhaseStatus(Value):
+    """One phase as it stands.
+
+    Args:
+        name: The phase's name.
+        status: pending, running, retrying, completed, failed, skipped or cancelled.
+        started_at: Monotonic seconds at which its first attempt began.
+        elapsed: Seconds from then to its last change.
+        error: The message of its failure, or of its last failed attempt.
+        attempt: The number of its attempt, from 1.
+        logs: Its captured lines, the last `max_logs`.
+    """
+
+    __slots__ = ("attempt", "elapsed", "error", "logs", "name", "started_at", "status")
+    __match_args__ = ("name", "status")
+    name: str
+    status: str
+    started_at: float
+    elapsed: float
+    error: str
+    attempt: int
+    logs: tuple[PhaseLog, ...]
+
+    def __init__(
+        self,
+        name: str,
+        status: str = "pending",
+        started_at: float = 0.0,
+        elapsed: float = 0.0,
+        error: str = "",
+        attempt: int = 1,
+        logs: Iterable[PhaseLog] = (),
+    ) -> None:
+        values = (attempt, elapsed, error, tuple(logs), name, started_at, status)
+        for write, value in zip(_STATUS, values, strict=True):
+            write(self, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.name, self.status, self.started_at, self.elapsed, self.error, self.attempt, self.logs)
+        return PhaseStatus, fields
+
+
+_STATUS = setters(PhaseStatus)
+
+
+class Roster:
+    """What all states of one pipeline share: the phases' names, weights and log limits by number."""
+
+    __slots__ = ("max_logs", "names", "numbers", "total_weight", "weights")
+
+    def __init__(self, names: list[str], weights: list[float], max_logs: list[int]) -> None:
+        self.names = names
+        self.weights = weights
+        self.max_logs = max_logs
+        self.numbers = {name: number for number, name in enumerate(names)}
+        self.total_weight = sum(weights)
+
+
+class PipelineState:
+    """A run as it stands; a step makes a new state in O(log n), and old ones never change.
+
+    Args:
+        name: The pipeline's name.
+        phases: PhaseStatus objects in declared order.
+        current_phase: The phase that was started last; "" when none was or all is done.
+        started_at: Monotonic seconds.
+        elapsed: Seconds from the start to the last action.
+        progress: 0.0 to 1.0 by weight.
+        status: pending, running, completed, failed or cancelled.
+    """
+
+    __slots__ = (
+        "_finished",
+        "_leaves",
+        "_now",
+        "_phases",
+        "_roster",
+        "current_phase",
+        "elapsed",
+        "name",
+        "progress",
+        "started_at",
+        "status",
+    )
+
+    name: str
+    current_phase: str
+    started_at: float
+    elapsed: float
+    progress: float
+    status: str
+    _roster: Roster
+    _leaves: Vector
+    _phases: tuple[PhaseStatus, ...] | None
+    _finished: float
+    _now: float
+
+    def __init__(
+        self,
+        name: str = "",
+        phases: Iterable[PhaseStatus] = (),
+        current_phase: str = "",
+        started_at: float = 0.0,
+        elapsed: float = 0.0,
+        progress: float = 0.0,
+        status: str = "pending",
+    ) -> None:
+        statuses = tuple(phases)
+        names = [each.name for each in statuses]
+        logs = [max(200, len(each.logs)) for each in statuses]
+        leaves = [leaf_of(each) for each in statuses]
+        finished = float(sum(leaf.status in FINISHED for leaf in leaves))
+        fill(
+            self,
+            name,
+            current_phase,
+            started_at,
+            elapsed,
+            progress,
+            status,
+            Roster(names, [1.0] * len(names), logs),
+            Vector(leaves),
+            finished,
+            started_at + elapsed,
+        )
+
+    @property
+    def phases(self) -> tuple[PhaseStatus, ...]:
+        """Every phase in declared order; made when first read, and then kept."""
+        phases = self._phases
+        if phases is None:
+            phases = tuple(map(status_of, self._roster.names, self._leaves))
+            _set_phases(self, phases)
+        return phases
+
+    def phase(self, name: str) -> PhaseStatus:
+        """The phase called `name`, in constant time. Raises KeyError when there is none."""
+        return status_of(name, self._leaves[self._roster.numbers[name]])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"PipelineState is immutable: cannot set {name!r}. Dispatch an action instead.")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(
+            f"PipelineState is immutable: cannot delete {name!r}. Dispatch an action instead."
+        )
+
+    def _plain(self) -> tuple[Any, ...]:
+        return (
+            self.name,
+            self.phases,
+            self.current_phase,
+            self.started_at,
+            self.elapsed,
+            self.progress,
+            self.status,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not PipelineState:
+            return NotImplemented
+        return self is other or self._plain() == other._plain()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(
+            (self.name, self.status, self.current_phase, self.started_at, self.elapsed, self.progress)
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"PipelineState(name={self.name!r}, status={self.status!r}, progress={self.progress!r}, "
+            f"current_phase={self.current_phase!r}, elapsed={self.elapsed!r}, phases=<{len(self._leaves)}>)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PipelineState, self._plain()
+
+
+FINISHED: Final = frozenset({"completed", "skipped"})
+
+_WRITE: Final = {name: PipelineState.__dict__[name].__set__ for name in PipelineState.__slots__}
+_set_phases = _WRITE["_phases"]
+_set_name, _set_current, _set_started, _set_elapsed, _set_progress, _set_status, _set_roster = (
+    _WRITE[name]
+    for name in ("name", "current_phase", "started_at", "elapsed", "progress", "status", "_roster")
+)
+_set_leaves, _set_finished, _set_now = (_WRITE[name] for name in ("_leaves", "_finished", "_now"))
+
+
+def fill(
+    state: PipelineState,
+    name: str,
+    current_phase: str,
+    started_at: float,
+    elapsed: float,
+    progress: float,
+    status: str,
+    roster: Roster,
+    leaves: Vector,
+    finished: float,
+    now: float,
+) -> PipelineState:
+    """Write the fields of a state that nobody has seen yet; only this module and the reducer may."""
+    _set_name(state, name)
+    _set_current(state, current_phase)
+    _set_started(state, started_at)
+    _set_elapsed(state, elapsed)
+    _set_progress(state, progress)
+    _set_status(state, status)
+    _set_roster(state, roster)
+    _set_leaves(state, leaves)
+    _set_finished(state, finished)
+    _set_now(state, now)
+    _set_phases(state, None)
+    return state
+
+
+def status_of(name: str, leaf: Leaf) -> PhaseStatus:
+    """The public view of one phase."""
+    status, started_at, elapsed, error, attempt, logs = leaf
+    return PhaseStatus(name, status, started_at, elapsed, error, attempt, logs.as_tuple())
+
+
+def leaf_of(status: PhaseStatus) -> Leaf:
+    """The other way round, for states that were built by hand."""
+    logs = Logs(list(status.logs), 0, len(status.logs)) if status.logs else NO_LOGS
+    return Leaf(status.status, status.started_at, status.elapsed, status.error, status.attempt, logs)

@@ -1,0 +1,58 @@
+"""The timeline: a run's state as plain JSON-ready data, and the run that other code may look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from milo.pipeline.state import PipelineState
+
+__all__ = ["get_active_pipeline", "pipeline_to_timeline", "set_active_pipeline"]
+
+_GOING = frozenset({"running", "retrying"})
+_active: PipelineState | None = None
+
+
+def pipeline_to_timeline(state: PipelineState, now: float | None = None) -> dict[str, Any]:
+    """The state as a dict for JSON.
+
+    Args:
+        state: The state to show.
+        now: Monotonic seconds; when given, what still runs is shown with the time until then.
+
+    Returns:
+        ``{"pipeline", "status", "elapsed", "progress", "phases": [{"name", "status", "elapsed", "attempt", "error",
+        "log_count", "started_at"}]}``; times in seconds.
+    """
+
+    def elapsed(going: bool, started_at: float, known: float) -> float:
+        return max(known, now - started_at) if going and now is not None else known
+
+    return {
+        "pipeline": state.name,
+        "status": state.status,
+        "elapsed": elapsed(state.status == "running", state.started_at, state.elapsed),
+        "progress": state.progress,
+        "phases": [
+            {
+                "name": phase.name,
+                "status": phase.status,
+                "elapsed": elapsed(phase.status in _GOING, phase.started_at, phase.elapsed),
+                "attempt": phase.attempt,
+                "error": phase.error,
+                "log_count": len(phase.logs),
+                "started_at": phase.started_at,
+            }
+            for phase in state.phases
+        ],
+    }
+
+
+def set_active_pipeline(state: PipelineState | None) -> None:
+    """Publish the state of the run that this program wants others to see; None withdraws it."""
+    global _active
+    _active = state
+
+
+def get_active_pipeline() -> PipelineState | None:
+    """The state that was published last, or None."""
+    return _active

@@ -1,0 +1,302 @@
+"""The composition root: puts a pipeline, a store and views together, runs it, and hands over what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import threading
+from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import Any
+
+from milo.action import Action
+from milo.clock import Clock, SystemClock
+from milo.errors import StateError
+from milo.execution import (
+    Coroutines,
+    CoroutineThread,
+    LoopCoroutines,
+    ThreadWorkers,
+    capture_output,
+    default_workers,
+)
+from milo.outbox import Outbox, View
+from milo.pipeline import PIPELINE_END, Pipeline, PipelineState
+from milo.pipeline.pipeline import new_run_id
+from milo.saga.ports import Executor, current_job
+from milo.saga.task import SagaTask
+from milo.store import Store
+
+__all__ = ["RunResult", "Session", "View", "arun", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came of a run.
+
+    Attributes:
+        state: The final state.
+        results: What the phases that completed returned, by name.
+        run_id: The run's name.
+    """
+
+    state: PipelineState
+    results: dict[str, Any] = field(repr=False)
+    run_id: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the pipeline completed."""
+        return self.state.status == "completed"
+
+
+class Session:
+    """One run of a pipeline, from its start to its result.
+
+    Args:
+        pipeline: What to run.
+        max_workers: How many phases run at once; ``max(2, usable processors)`` by default.
+        keep_going: Whether phases that do not depend on a failed one still run.
+        only: Names of phases: these and what they need are run, as a pipeline of their own.
+        on_state: Called with new states, from one thread at a time; it may miss some, never the last.
+        views: Told of every action, from one thread.
+        grace: Seconds that the end waits for `on_state` and the views.
+        clock: Where time comes from.
+        executor: Where handlers run; threads of the run's own by default.
+        coroutines: Where async handlers run; a loop of the run's own by default.
+        context: The context variables that handlers see; a copy of the caller's by default.
+
+    Raises:
+        StateError: An argument is refused.
+        PipelineError: `only` names a phase that does not exist.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        max_workers: int | None = None,
+        keep_going: bool = False,
+        only: Iterable[str] = (),
+        on_state: Callable[[PipelineState], object] | None = None,
+        views: Iterable[View] = (),
+        grace: float = 5.0,
+        clock: Clock | None = None,
+        executor: Executor | None = None,
+        coroutines: Coroutines | None = None,
+        context: Context | None = None,
+    ) -> None:
+        if not isinstance(pipeline, Pipeline):
+            raise StateError(
+                f"run needs a Pipeline, got {pipeline!r}.", hint="Declare one: Pipeline(name, *phases)."
+            )
+        if isinstance(max_workers, bool) or not (max_workers is None or isinstance(max_workers, int)):
+            raise StateError(f"max_workers must be a whole number, got {max_workers!r}.")
+        if max_workers is not None and max_workers < 1:
+            raise StateError(f"max_workers must be at least 1, got {max_workers!r}.")
+        if (
+            isinstance(grace, bool)
+            or not isinstance(grace, int | float)
+            or not math.isfinite(grace)
+            or grace < 0
+        ):
+            raise StateError(f"grace must be a finite number of seconds, at least 0, got {grace!r}.")
+        if on_state is not None and not callable(on_state):
+            raise StateError(f"on_state must be callable, got {on_state!r}.")
+        only = tuple(only) if not isinstance(only, str) else (only,)
+        self.pipeline = pipeline.subset(only) if only else pipeline
+        self.run_id = new_run_id()
+        self.results: dict[str, Any] = {}
+        self._max_workers = max_workers or default_workers()
+        self._keep_going = keep_going
+        self._grace = grace
+        self._clock = clock if clock is not None else SystemClock()
+        self._executor = executor
+        self._coroutines = coroutines if coroutines is not None else CoroutineThread()
+        self._context = context if context is not None else copy_context()
+        self._outbox = Outbox(views, on_state)
+        self._cleanup = contextlib.ExitStack()
+        self._store: Store | None = None
+        self._task: SagaTask | None = None
+        self._cancelled = False
+
+    # The steps of a run; `run` and `arun` differ only in how they wait.
+
+    def start(self) -> SagaTask:
+        """Start the run; returns the task of its saga."""
+        if self._store is not None:
+            raise StateError("This session has run already.", hint="Make a new one.")
+        if self.pipeline.capture_output:
+            self._cleanup.enter_context(capture_output())
+        executor = self._executor or ThreadWorkers(self._max_workers, coroutines=self._coroutines)
+        self._store = Store(
+            self.pipeline.build_reducer(),
+            middleware=(self._outbox.middleware,) if self._outbox.wanted else (),
+            clock=self._clock,
+            executor=executor,
+            context=self._context,
+        )
+        saga = self.pipeline.build_saga(
+            max_workers=executor.workers,
+            keep_going=self._keep_going,
+            clock=self._clock,
+            run_id=self.run_id,
+            results=self.results,
+        )
+        self._task = self._store.run_saga(saga)
+        outer = current_job.get()
+        if outer is not None:
+            outer.on_cancel(self.cancel)
+        if self._cancelled:
+            self._task.cancel()
+        return self._task
+
+    def cancel(self) -> None:
+        """Ask the run to end as `cancelled`. Returns at once; safe from any thread and from a signal handler."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def finish(self) -> RunResult:
+        """Say the end to every observer, release everything, and hand over the result; after the task has ended."""
+        store, task = self._store, self._task
+        assert store is not None and task is not None
+        try:
+            state: PipelineState = store.get_state()
+            if task.done() and not task.was_cancelled and task.error is not None:
+                raise task.error
+            if state.status != "completed":
+                status = (
+                    "cancelled" if self._cancelled or state.status in ("running", "pending") else state.status
+                )
+                store.dispatch(Action(PIPELINE_END, {"status": status, "at": self._clock.now()}))
+            state = store.get_state()
+        finally:
+            self._outbox.close(store.get_state(), self._grace)
+            store.shutdown()
+            self._cleanup.close()
+        return RunResult(state, self.results, self.run_id)
+
+    def run(self) -> RunResult:
+        """Run to the end on this thread. KeyboardInterrupt cancels the run and is raised again."""
+        task = self.start()
+        try:
+            task.wait_done()
+        except BaseException:
+            self.cancel()
+            self._wait_quietly(task)
+            self.finish()
+            raise
+        return self.finish()
+
+    def _wait_quietly(self, task: SagaTask) -> None:
+        # What is still busy after the grace is left behind: it runs on daemon threads.
+        with contextlib.suppress(TimeoutError):
+            task.wait_done(self._grace)
+
+
+def run(
+    pipeline: Pipeline,
+    *,
+    max_workers: int | None = None,
+    executor: None = None,
+    keep_going: bool = False,
+    only: Iterable[str] = (),
+    on_state: Callable[[PipelineState], object] | None = None,
+    journal: None = None,
+    resume: None = None,
+    grace: float = 5.0,
+) -> RunResult:
+    """Run `pipeline` and wait for its end.
+
+    A failing phase does not raise: look at ``result.ok`` and ``result.state``. May be called from any thread, and
+    inside a handler, where it has workers of its own and is cancelled with the outer run.
+
+    Args:
+        pipeline: What to run.
+        max_workers: How many phases run at once; ``max(2, usable processors)`` by default.
+        executor: Reserved; phases run on threads.
+        keep_going: Whether phases that do not depend on a failed one still run.
+        only: Names of phases: these and what they need are run, as a pipeline of their own.
+        on_state: Called with new states, from one thread at a time; it may miss some, never the last.
+        journal: Reserved.
+        resume: Reserved.
+        grace: Seconds that the end waits for what is slow to end.
+
+    Raises:
+        StateError: An argument is refused, or an event loop runs in this thread.
+        PipelineError: `only` names a phase that does not exist.
+        KeyboardInterrupt: After the run was cancelled by it.
+    """
+    _refuse_reserved(executor=executor, journal=journal, resume=resume)
+    if _running_loop() is not None:
+        raise StateError(
+            "run() would block the event loop that runs in this thread.",
+            hint="Use `await milo.arun(...)` instead.",
+        )
+    return Session(
+        pipeline, max_workers=max_workers, keep_going=keep_going, only=only, on_state=on_state, grace=grace
+    ).run()
+
+
+async def arun(
+    pipeline: Pipeline,
+    *,
+    max_workers: int | None = None,
+    executor: None = None,
+    keep_going: bool = False,
+    only: Iterable[str] = (),
+    on_state: Callable[[PipelineState], object] | None = None,
+    journal: None = None,
+    resume: None = None,
+    grace: float = 5.0,
+) -> RunResult:
+    """Like `run`, for asyncio programs: async handlers run on the caller's loop, and cancelling the task cancels the run."""
+    _refuse_reserved(executor=executor, journal=journal, resume=resume)
+    loop = asyncio.get_running_loop()
+    session = Session(
+        pipeline,
+        max_workers=max_workers,
+        keep_going=keep_going,
+        only=only,
+        on_state=on_state,
+        grace=grace,
+        coroutines=LoopCoroutines(loop),
+    )
+    ended = asyncio.Event()
+    task = session.start()
+    watcher = threading.Thread(target=_tell_loop, args=(task, loop, ended), name="milo-arun", daemon=True)
+    watcher.start()
+    try:
+        await ended.wait()
+    except asyncio.CancelledError:
+        session.cancel()
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(ended.wait(), grace)
+        await asyncio.to_thread(session.finish)
+        raise
+    return await asyncio.to_thread(session.finish)
+
+
+def _tell_loop(task: SagaTask, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    task.wait_done()
+    # A loop that was closed meanwhile has nobody who waits.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(ended.set)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _refuse_reserved(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            raise StateError(
+                f"{name}={value!r} is not supported by this version of milo.", hint=f"Leave {name} out."
+            )
