@@ -130,16 +130,22 @@ def test_every_kind_of_broken_link_is_found_on_its_line(build: Builder) -> None:
         "    [x](gone.md)",
         "```\n[x](gone.md)\n```",
         '<!-- <a href="gone.md">x</a> -->',
-        "note[^1]\n\n[^1]: [what it says](https://example.org)",
+        "note[^1]\n\n[^1]: [says](https://example.org)",
+        "[x](picture.svg#part)",
+        "[x](inserted.md#from-elsewhere)",
         '<a id="here"></a>[x](#here)',
         '<a name="here"></a>[x](#here)',
     ],
 )
 def test_a_link_that_is_good_or_no_link_is_not_called_broken(build: Builder, link: str) -> None:
-    assert (
-        build({"index.md": f"# T\n\n{link}\n", "b.md": "# B\n\n## Part\n", "b c.md": "", "sub/x.md": ""})
-        == []
-    )
+    beside = {
+        "b.md": "# B\n\n## Part\n",
+        "b c.md": "",
+        "sub/x.md": "",
+        "picture.svg": "<svg/>",
+        "inserted.md": '--8<-- "elsewhere.md"\n',
+    }
+    assert build({"index.md": f"# T\n\n{link}\n", **beside}) == []
 
 
 @pytest.mark.parametrize(
@@ -228,6 +234,11 @@ def test_a_manifest_cannot_make_the_builder_remove_a_file_outside(build: Builder
     assert (tmp_path / "precious.txt").exists()
 
 
+def test_a_page_about_a_dot_is_not_hidden_but_other_dot_files_are(build: Builder, tmp_path: Path) -> None:
+    build({"index.md": "# T\n", "..md": "# .\n", ".draft.md": "# No\n", ".git/x.md": "# No\n"})
+    assert {path.name for path in (tmp_path / "out").glob("*.html")} == {"index.html", "..html"}
+
+
 @pytest.mark.parametrize("name", ["README.md", "SUMMARY.md"])
 def test_readme_or_summary_is_the_index_when_there_is_none(build: Builder, tmp_path: Path, name: str) -> None:
     broken = build({name: "# Guide\n\n[a](a.md)\n", "a.md": f"# A\n\n[start]({name})\n"})
@@ -275,9 +286,10 @@ def test_a_page_and_a_file_of_the_same_name_are_refused(build: Builder) -> None:
         build({"a.md": "# A\n", "a.html": "<p>"})
 
 
-def test_an_output_inside_the_content_is_not_read_again(build: Builder) -> None:
-    build({"index.md": "# T\n"}, output="content/out")
+def test_an_output_inside_the_content_is_not_read_again(build: Builder, content: Path) -> None:
+    build({"index.md": "# T\n", "a.png": b"x"}, output="content/out")
     assert build(output="content/out") == []
+    assert not (content / "out/out").exists()
 
 
 def test_raw_html_is_kept_and_text_is_escaped(build: Builder, tmp_path: Path) -> None:
