@@ -123,7 +123,7 @@ class SystemClock:
             for call in calls:
                 try:
                     call()
-                except Exception:
+                except Exception:  # noqa: BLE001 - one broken call must not stop the others
                     _log.exception("A call that was due on the clock failed; the others go on")
 
     def _take(self) -> list[Callable[[], None]]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from milo.action import INIT, Action
 from milo.pipeline import PipelineState
-from milo.store import Dispatch, GetState
+from milo.store import Dispatch, GetState, Middleware
 
 __all__ = ["Outbox", "View"]
 
@@ -50,11 +50,11 @@ class Outbox:
         self._thread: threading.Thread | None = None
 
     @property
-    def wanted(self) -> bool:
-        """Whether anybody watches."""
-        return bool(self._views)
+    def middlewares(self) -> tuple[Middleware, ...]:
+        """What the store has to have so that the outbox hears; nothing when nobody watches."""
+        return (self._middleware,) if self._views else ()
 
-    def middleware(self, next_dispatch: Dispatch, get_state: GetState) -> Dispatch:
+    def _middleware(self, next_dispatch: Dispatch, get_state: GetState) -> Dispatch:
         """The store's side: notes each action with the state it led to."""
 
         def dispatch(action: Action) -> Any:
@@ -108,7 +108,7 @@ class Outbox:
     def _try(self, view: View, tell: Callable[..., None], *args: Any) -> None:
         try:
             tell(*args)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a broken view never hurts the run
             _log.exception("%r failed and is told no more; the run goes on", view)
             if view in self._views:
                 self._views.remove(view)

@@ -27,7 +27,7 @@ from milo.pipeline import PIPELINE_END, Pipeline, PipelineState
 from milo.pipeline.pipeline import new_run_id
 from milo.saga.ports import Executor, current_job
 from milo.saga.task import SagaTask
-from milo.store import Store
+from milo.store import Middleware, Store
 
 __all__ = ["RunResult", "Session", "View", "arun", "run"]
 
@@ -67,6 +67,7 @@ class Session:
         executor: Where handlers run; threads of the run's own by default.
         coroutines: Where async handlers run; a loop of the run's own by default.
         context: The context variables that handlers see; a copy of the caller's by default.
+        middleware: For the run's store, outside the session's own.
 
     Raises:
         StateError: An argument is refused.
@@ -87,6 +88,7 @@ class Session:
         executor: Executor | None = None,
         coroutines: Coroutines | None = None,
         context: Context | None = None,
+        middleware: Iterable[Middleware] = (),
     ) -> None:
         if not isinstance(pipeline, Pipeline):
             raise StateError(
@@ -116,6 +118,7 @@ class Session:
         self._executor = executor
         self._coroutines = coroutines if coroutines is not None else CoroutineThread()
         self._context = context if context is not None else copy_context()
+        self._middleware = tuple(middleware)
         self._outbox = Outbox(views, on_state)
         self._cleanup = contextlib.ExitStack()
         self._store: Store | None = None
@@ -133,7 +136,7 @@ class Session:
         executor = self._executor or ThreadWorkers(self._max_workers, coroutines=self._coroutines)
         self._store = Store(
             self.pipeline.build_reducer(),
-            middleware=(self._outbox.middleware,) if self._outbox.wanted else (),
+            middleware=(*self._middleware, *self._outbox.middlewares),
             clock=self._clock,
             executor=executor,
             context=self._context,
@@ -162,7 +165,8 @@ class Session:
     def finish(self) -> RunResult:
         """Say the end to every observer, release everything, and hand over the result; after the task has ended."""
         store, task = self._store, self._task
-        assert store is not None and task is not None
+        assert store is not None
+        assert task is not None
         try:
             state: PipelineState = store.get_state()
             if task.done() and not task.was_cancelled and task.error is not None:
@@ -253,7 +257,10 @@ async def arun(
     resume: None = None,
     grace: float = 5.0,
 ) -> RunResult:
-    """Like `run`, for asyncio programs: async handlers run on the caller's loop, and cancelling the task cancels the run."""
+    """Like `run`, for asyncio programs.
+
+    Async handlers run on the caller's loop, and cancelling the task cancels the run.
+    """
     _refuse_reserved(executor=executor, journal=journal, resume=resume)
     loop = asyncio.get_running_loop()
     session = Session(

@@ -104,7 +104,7 @@ def _refuse_generators(name: str, handler: Any) -> None:
         function = function.func
     candidates = [function]
     if not inspect.isroutine(function) and not inspect.isclass(function):
-        candidates.append(getattr(type(function), "__call__", None))
+        candidates.append(type(function).__call__)
     for candidate in candidates:
         if inspect.isgeneratorfunction(candidate) or inspect.isasyncgenfunction(candidate):
             raise PipelineError(

@@ -58,7 +58,7 @@ def check_one_of(what: str, value: object, allowed: tuple[str, ...]) -> None:
 
 
 def check_number(what: str, value: object, phase: str | None = None) -> None:
-    if value.__class__ is int and value >= 0:  # type: ignore[operator]
+    if value.__class__ is int and value >= 0:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise PipelineError(f"{what}{_of(phase)} must be a finite number of at least 0, got {value!r}.")

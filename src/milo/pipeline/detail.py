@@ -82,12 +82,7 @@ def make_detail_reducer(reducer: Reducer) -> Reducer:
     def detail_reducer(state: PipelineViewState | PipelineState | None, action: Action) -> Any:
         if action.type == KEY and isinstance(state, PipelineViewState):
             return _pressed(state, action.payload)
-        if isinstance(state, PipelineViewState):
-            inner = reducer(state.pipeline, action)
-            if inner is state.pipeline and action.type != RESIZE:
-                return state
-        else:
-            inner = reducer(state, action)
+        inner = reducer(state.pipeline if isinstance(state, PipelineViewState) else state, action)
         if isinstance(inner, ReducerResult):
             return ReducerResult(_looked_at(state, inner.state, action), inner.sagas, inner.cmds)
         if isinstance(inner, Quit):

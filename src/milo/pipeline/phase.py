@@ -54,7 +54,7 @@ class PhasePolicy:
         """Seconds to wait after the failed attempt number `attempt` (from 1)."""
         if self.retry_backoff == "fixed":
             return self.retry_delay
-        return min(self.retry_delay * 2 ** min(attempt - 1, 1000), _MAX_DELAY_S)
+        return min(self.retry_delay * 2.0 ** min(attempt - 1, 1000), _MAX_DELAY_S)
 
 
 _DEFAULT_POLICY: Final = PhasePolicy()

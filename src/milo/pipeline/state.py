@@ -259,7 +259,7 @@ class PipelineState:
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not PipelineState:
             return NotImplemented
-        return self is other or self._plain() == other._plain()  # type: ignore[attr-defined]
+        return self is other or self._plain() == other._plain()
 
     def __hash__(self) -> int:
         return hash(

@@ -246,9 +246,10 @@ class Race(Effect):
 
 
 class Retry(Effect):
-    """Call ``fn(*args, **kwargs)`` again after an Exception, at most `max_attempts` times in all; the last error is raised.
+    """Call ``fn(*args, **kwargs)`` again after an Exception; the last error is raised.
 
     Args:
+        max_attempts: How many calls there are at most.
         backoff: "exponential" doubles the delay each time, "linear" adds `base_delay`, "fixed" keeps it.
         base_delay: Seconds before the second attempt.
         max_delay: The most seconds between two attempts.

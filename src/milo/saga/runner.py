@@ -231,7 +231,7 @@ class SagaRunner:
                     self._own_puts = _NO_PUTS
                     try:
                         step(*args)
-                    except Exception:
+                    except Exception:  # noqa: BLE001 - one broken step must not stop the others
                         _log.exception("The saga runner failed in a step; the sagas go on")
                     if inbox:
                         wake()

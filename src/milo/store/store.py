@@ -21,7 +21,7 @@ from milo.saga.task import SagaTask
 from milo.store.commands import run_command
 from milo.store.results import Quit, ReducerResult
 from milo.store.turn import Turn
-from milo.store.types import Listener, Middleware, Reducer
+from milo.store.types import Dispatch, Listener, Middleware, Reducer
 
 __all__ = ["Store"]
 
@@ -84,7 +84,7 @@ class Store:
             executor if executor is not None else ThreadWorkers(max_workers or default_workers()),
             context=context,
         )
-        self._chain = self._reduce
+        self._chain: Dispatch = self._reduce
         for wrap in reversed(tuple(middleware)):
             self._chain = wrap(self._chain, self.get_state)
         self.dispatch(Action(INIT))
@@ -185,7 +185,7 @@ class Store:
         for listener in self._listeners:
             try:
                 listener()
-            except Exception:
+            except Exception:  # noqa: BLE001 - a broken listener never hurts the others
                 _log.exception("A listener of the store failed on %s; the others still hear", action.type)
         self._runner.hear(action)
 

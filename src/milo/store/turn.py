@@ -102,7 +102,7 @@ class Turn:
         while inbox:
             item = inbox.popleft()
             if item.__class__ is _Ticket:
-                self._serve(item)  # type: ignore[arg-type]
+                self._serve(item)
                 continue
             try:
                 self._apply_with_nested(item)  # type: ignore[arg-type]
