@@ -167,6 +167,7 @@ def test_ordinary_text_is_returned_as_the_same_object(text: str) -> None:
         ("\x1b]8;;http://x\x07link\x1b]8;;\x07", "link"),
         ("\x1b]52;c;aGk=\x1b\\copied", "copied"),
         ("\x1b]0;never ends", "␛]0;never ends"),
+        ("\x1b]0;\x1b[31mred\x1b[0m\x07", "␛]0;\x1b[31mred\x1b[0m␇"),
         ("\x1b[31", "␛[31"),
         ("\x1b" + "[" + "1" * 65 + "m", ""),
         ("\x1b[" + "1" * 300 + "m", "␛[" + "1" * 300 + "m"),
@@ -228,11 +229,17 @@ def test_taking_the_colour_out_leaves_plain_text_as_it_is() -> None:
 )
 @pytest.mark.parametrize("make_safe", [safe_line, safe_text])
 def test_hostile_text_takes_linear_time(unit: str, make_safe: object) -> None:
-    """A quadratic filter would need minutes for two million characters; the bound is loose on purpose."""
+    """A quadratic filter would need minutes for half a million characters; the bound is loose on purpose."""
     assert callable(make_safe)
-    text = unit * (2_000_000 // len(unit))
+    text = unit * (500_000 // len(unit))
     start = time.perf_counter()
     make_safe(text)
+    assert time.perf_counter() - start < 20
+
+
+def test_a_long_run_of_returns_inside_a_line_takes_linear_time() -> None:
+    start = time.perf_counter()
+    assert safe_line("\r" * 500_000 + "x") == "␍" * 500_000 + "x"
     assert time.perf_counter() - start < 20
 
 

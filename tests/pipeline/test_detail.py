@@ -287,6 +287,16 @@ def test_arrows_select_while_filtering() -> None:
     assert press(view(), "/", "r", DOWN).selected_phase == 2
 
 
+def test_a_key_that_types_nothing_visible_leaves_the_filter_alone() -> None:
+    assert press(view(), "/", "r", Key("\x00"), Key(""), Key(name=SpecialKey.F1)).filter == "r"
+
+
+def test_arrows_find_the_nearest_listed_phase_from_one_that_is_hidden() -> None:
+    hidden = view(selected_phase=2, filter="t")
+    assert hidden.listed == (0, 3)
+    assert (press(hidden, DOWN).selected_phase, press(hidden, UP).selected_phase) == (3, 0)
+
+
 def test_escape_clears_a_filter_before_it_quits() -> None:
     state = press(view(), "/", "r", ESCAPE)
     assert (state.filtering, state.filter, state.selected_phase) == (False, "", 1)
