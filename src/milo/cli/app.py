@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import click
 
+from milo import __version__
 from milo.errors import MiloError, StateError
 
 __all__ = ["Invocation", "cli", "main"]
@@ -64,14 +65,7 @@ class LazyGroup(click.Group):
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        number = version("milo-pipelines")
-    except PackageNotFoundError:
-        # A source tree on PYTHONPATH has no metadata.
-        number = "(not installed)"
-    click.echo(f"milo {number}")
+    click.echo(f"milo {__version__}")
     ctx.exit()
 
 

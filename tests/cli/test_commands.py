@@ -1,0 +1,105 @@
+"""The small commands, help, and the entry points."""
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from milo.cli import main
+
+GOOD = """
+from milo import Phase, Pipeline
+print("noise while loading")
+def work(): pass
+pipeline = Pipeline("build", Phase("beta", handler=work, depends_on=("alpha",)),
+                    Phase("alpha", handler=work, description="The first"))
+"""
+
+
+def test_order_prints_names_that_a_script_can_read(cli: Any) -> None:
+    cli.write(GOOD.replace('print("noise while loading")', ""))
+    assert cli.run("order").stdout == "alpha\nbeta\n"
+    assert cli.run("order", "pipeline.py", "alpha").stdout == "alpha\n"
+
+
+def test_graph_draws_mermaid_unless_asked_otherwise(cli: Any) -> None:
+    cli.write(GOOD)
+    assert "flowchart LR" in cli.run("graph", "pipeline.py").stdout
+    assert "digraph" in cli.run("graph", "pipeline.py", "--format", "dot").stdout
+    assert "digraph" in cli.run("graph", MILO_FORMAT="dot").stdout
+
+
+def test_init_writes_a_pipeline_that_runs_and_overwrites_nothing(cli: Any) -> None:
+    first = cli.run("init")
+    assert (first.returncode, first.stderr) == (0, "")
+    ran = cli.run("run")
+    assert (ran.returncode, "report | 3 words, loudly: ONE TWO THREE" in ran.stdout) == (0, True)
+    before = (cli.folder / "pipeline.py").read_text()
+    again = cli.run("init")
+    assert (again.returncode, "pipeline.py is there already" in again.stderr) == (2, True)
+    assert (cli.folder / "pipeline.py").read_text() == before
+
+
+def test_init_makes_the_folder_it_is_given(cli: Any) -> None:
+    assert cli.run("init", "new/place").returncode == 0
+    assert cli.run("order", "new/place/pipeline.py").stdout.split() == [
+        "discover",
+        "count",
+        "shout",
+        "report",
+    ]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_the_shells_script(cli: Any, shell: str) -> None:
+    ran = cli.run("completion", shell)
+    assert (ran.returncode, "_MILO_COMPLETE" in ran.stdout) == (0, True)
+
+
+def completed(cli: Any, *words: str) -> list[str]:
+    ran = cli.run(
+        _MILO_COMPLETE="bash_complete", COMP_WORDS=" ".join(["milo", *words]), COMP_CWORD=str(len(words))
+    )
+    return [line.split(",", 1)[1] for line in ran.stdout.splitlines() if line.startswith("plain,")]
+
+
+def test_commands_phases_and_formats_are_completed(cli: Any) -> None:
+    cli.write(GOOD)
+    assert completed(cli, "or") == ["order"]
+    assert completed(cli, "run", "al") == ["alpha"]
+    assert completed(cli, "graph", "--format", "d") == ["dot"]
+
+
+def test_completion_of_a_file_that_is_broken_says_nothing(cli: Any) -> None:
+    cli.write("raise SystemExit('no')")
+    ran = cli.run(_MILO_COMPLETE="bash_complete", COMP_WORDS="milo run ", COMP_CWORD="2")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["run", "order", "graph", "init", "completion"])
+def test_every_command_has_help_with_an_example(cli: Any, command: str) -> None:
+    ran = cli.run(command, "--help")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"milo {command}" in ran.stdout
+    assert re.search(r"Examples?:", ran.stdout)
+
+
+def test_version_is_printed(cli: Any) -> None:
+    assert re.fullmatch(r"milo \d+\.\d+\.\d+\S*\n", cli.run("--version").stdout)
+
+
+def test_help_imports_no_library_that_it_does_not_need() -> None:
+    code = (
+        "import sys; sys.argv = ['milo', '--help']; from milo.cli import main; main(['--help']);"
+        "print(sorted(set(sys.modules) & {'rich', 'milo.session', 'milo.pipeline', 'asyncio', 'jinja2'}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_main_returns_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert main(["no-such-command"]) == 2
+    assert "No such command" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""The live view: rows for what runs, lines above for what has ended."""
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from milo.action import Action
+from milo.pipeline import PHASE_COMPLETE, PHASE_FAILED, PHASE_LOG, PHASE_RETRY, PHASE_START, Phase, Pipeline
+from milo.text import strip_sgr
+from milo.views.progress import ProgressView
+
+
+@pytest.fixture
+def view(out):
+    view = ProgressView(out, color=False, now=lambda: 10.0, width=60, height=24)
+    yield view
+    view.close(view._state)
+
+
+def rows(view, width=60):
+    stream = io.StringIO()
+    Console(file=stream, width=width, force_terminal=False, color_system=None).print(view.render())
+    return stream.getvalue().splitlines()
+
+
+def pipeline(*names):
+    return Pipeline("build", *(Phase(name, handler=lambda: None, parallel=True) for name in names))
+
+
+def start(name, at=8.0, attempt=1):
+    return Action(PHASE_START, {"name": name, "attempt": attempt, "at": at})
+
+
+def log(name, line):
+    return Action(PHASE_LOG, {"name": name, "line": line, "stream": "stdout", "timestamp": 9.0})
+
+
+def test_a_running_phase_shows_its_time_and_its_last_line(view, feed):
+    feed(view, pipeline("a", "b"), [start("a"), log("a", "one"), log("a", "two")], close=False)
+    bar, row = rows(view)
+    assert "0/2 phases" in bar
+    assert row.rstrip() == "  ▸ a  2.0 s  two"
+
+
+def test_a_phase_that_waits_for_its_next_attempt_says_so(view, feed):
+    retry = {"name": "a", "attempt": 1, "error": "no", "max_retries": 3, "delay": 1.0, "at": 9.0}
+    feed(view, pipeline("a"), [start("a"), Action(PHASE_RETRY, retry)], close=False)
+    assert "waiting for attempt 2  no" in rows(view)[1]
+    view.on_actions([start("a", 9.5, attempt=2)], view._state)
+    assert "attempt 2" in rows(view)[1]
+    assert "waiting" not in rows(view)[1]
+
+
+def test_phases_that_ended_are_printed_above_and_leave_the_rows(view, feed, tape):
+    failed = Action(PHASE_FAILED, {"name": "b", "error": "ValueError: no", "at": 9.5})
+    done = Action(PHASE_COMPLETE, {"name": "a", "result": None, "at": 9.0})
+    feed(view, pipeline("a", "b"), [start("a"), start("b"), done, failed], close=False)
+    assert len(rows(view)) == 1
+    assert "2/2 phases, 1 failed" in rows(view)[0]
+    above = strip_sgr(tape.getvalue())
+    assert "✓ a  1.0 s" in above
+    assert "✗ b  1.5 s  ValueError: no" in above
+
+
+def test_more_phases_than_rows_are_counted(view, feed):
+    names = [f"p{n:02d}" for n in range(40)]
+    feed(view, pipeline(*names), [start(name) for name in names], close=False)
+    shown = rows(view)
+    assert len(shown) == 1 + 12
+    assert shown[-1].strip() == "+29 more"
+
+
+def test_a_row_never_exceeds_the_width_even_with_wide_characters(view, feed):
+    feed(view, pipeline("a"), [start("a"), log("a", "漢字" * 200)], close=False)
+    shown = rows(view)
+    assert len(shown) == 2
+    assert cell_len(shown[1]) <= 60
+
+
+def test_hostile_text_reaches_no_terminal(view, feed):
+    feed(
+        view, pipeline("a"), [start("a"), log("a", "x\x1b[2J\x1b]0;t\x07\r\x9b1mend [bold]y[/]")], close=False
+    )
+    shown = "".join(rows(view))
+    assert not any(character in shown for character in "\x1b\x07\r\x9b")
+    assert "[bold]y[/]" in shown
+
+
+def test_thousands_of_phases_that_end_at_once_do_not_flood_the_terminal(view, feed, tape):
+    names = [f"p{n}" for n in range(1000)]
+    target = pipeline(*names)
+    state = feed(view, target, [], close=False)
+    view.on_actions([Action(PHASE_COMPLETE, {"name": name, "at": 1.0}) for name in names], state)
+    assert "… and 980 more phases ended" in tape.getvalue()
+    assert "p999" not in tape.getvalue()
+
+
+def test_closing_brings_the_cursor_back(view, feed, tape):
+    feed(view, pipeline("a"), [start("a")])
+    assert tape.getvalue().rindex("\x1b[?25h") > tape.getvalue().rindex("\x1b[?25l")
+
+
+def test_without_colour_nothing_is_coloured(view, feed, tape):
+    done = Action(PHASE_COMPLETE, {"name": "a", "result": None, "at": 9.0})
+    feed(view, pipeline("a"), [start("a"), done])
+    assert "\x1b[3" not in tape.getvalue()
