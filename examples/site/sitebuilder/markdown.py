@@ -128,8 +128,9 @@ class _Reader:
     def _read_heading(self, opening: Token, inline: Token) -> None:
         given, text = self._given_heading_anchor(inline)
         level = int(opening.tag[1])
+        aliases: tuple[str, ...] = ()
         if given:
-            anchor, aliases = given, ()
+            anchor = given
             self.anchors.add(given)
         else:
             anchor, aliases = self.slugs.add(text)
