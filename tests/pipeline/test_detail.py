@@ -295,6 +295,7 @@ def test_arrows_find_the_nearest_listed_phase_from_one_that_is_hidden() -> None:
     hidden = view(selected_phase=2, filter="t")
     assert hidden.listed == (0, 3)
     assert (press(hidden, DOWN).selected_phase, press(hidden, UP).selected_phase) == (3, 0)
+    assert press(view(filter="r"), DOWN).selected_phase == 1
 
 
 def test_escape_clears_a_filter_before_it_quits() -> None:
