@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -43,11 +42,13 @@ class Outbox:
         self._views = list(views)
         if on_state is not None:
             self._views.append(_StateView(on_state))
-        self._batch: deque[tuple[Action, PipelineState]] = deque()
-        self._news = threading.Event()
-        self._closing = threading.Event()
-        self._told = threading.Event()
+        self._lock = threading.Lock()  # guards what follows
+        self._batch: list[Action] = []
+        self._state: PipelineState | None = None
         self._thread: threading.Thread | None = None
+        self._news = threading.Event()
+        self._closing = False
+        self._told = threading.Event()
 
     @property
     def middlewares(self) -> tuple[Middleware, ...]:
@@ -60,7 +61,9 @@ class Outbox:
         def dispatch(action: Action) -> Any:
             result = next_dispatch(action)
             if action.type != INIT:
-                self._batch.append((action, get_state()))
+                with self._lock:
+                    self._batch.append(action)
+                    self._state = get_state()
                 if not self._news.is_set():
                     self._wake()
             return result
@@ -68,17 +71,19 @@ class Outbox:
         return dispatch
 
     def _wake(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="milo-outbox", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="milo-outbox", daemon=True)
+                self._thread.start()
         self._news.set()
 
     def close(self, state: PipelineState, grace: float) -> None:
-        """Tell what is left and the end; wait for it for `grace` seconds at most."""
+        """Tell what is left and then the end, `state`; wait for it for `grace` seconds at most."""
         if not self._views:
             return
-        self._final = state
-        self._closing.set()
+        with self._lock:
+            self._state = state
+            self._closing = True
         self._wake()
         if not self._told.wait(grace):
             _log.warning("Something that watches the run has not kept up for %s s and is left behind", grace)
@@ -88,22 +93,22 @@ class Outbox:
             self._news.wait()
             # Before the look: what comes after it sets the event again.
             self._news.clear()
-            closing = self._closing.is_set()
-            self._tell()
-            if closing and not self._batch:
+            with self._lock:
+                actions, self._batch = self._batch, []
+                state, closing = self._state, self._closing
+            if state is None:
+                continue
+            if actions:
+                self._tell(actions, state)
+            if closing:
                 break
-        for view in self._views:
-            self._try(view, view.close, self._final)
+        for view in list(self._views):
+            self._try(view, view.close, state)
         self._told.set()
 
-    def _tell(self) -> None:
-        batch = self._batch
-        while batch:
-            taken = [batch.popleft() for _ in range(len(batch))]
-            actions = [action for action, _ in taken]
-            state = taken[-1][1]
-            for view in list(self._views):
-                self._try(view, view.on_actions, actions, state)
+    def _tell(self, actions: Sequence[Action], state: PipelineState) -> None:
+        for view in list(self._views):
+            self._try(view, view.on_actions, actions, state)
 
     def _try(self, view: View, tell: Callable[..., None], *args: Any) -> None:
         try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import threading
+import queue
+import time
 from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from milo.action import Action
@@ -30,6 +32,10 @@ from milo.saga.task import SagaTask
 from milo.store import Middleware, Store
 
 __all__ = ["RunResult", "Session", "View", "arun", "run"]
+
+_ENDED = object()
+_CANCEL = object()
+_UNENDED = ("pending", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class Session:
         self._outbox = Outbox(views, on_state)
         self._cleanup = contextlib.ExitStack()
         self._store: Store | None = None
-        self._task: SagaTask | None = None
+        self._news: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._cancelled = False
 
     # The steps of a run; `run` and `arun` differ only in how they wait.
@@ -148,37 +154,51 @@ class Session:
             run_id=self.run_id,
             results=self.results,
         )
-        self._task = self._store.run_saga(saga)
+        task = self._store.run_saga(saga)
+        task.on_done(partial(self._news.put, _ENDED))
         outer = current_job.get()
         if outer is not None:
             outer.on_cancel(self.cancel)
-        if self._cancelled:
-            self._task.cancel()
-        return self._task
+        return task
 
     def cancel(self) -> None:
-        """Ask the run to end as `cancelled`. Returns at once; safe from any thread and from a signal handler."""
-        self._cancelled = True
-        if self._task is not None:
-            self._task.cancel()
+        """Ask the run to end as `cancelled`; whoever is in `wait` sees to it.
 
-    def finish(self) -> RunResult:
-        """Say the end to every observer, release everything, and hand over the result; after the task has ended."""
-        store, task = self._store, self._task
-        assert store is not None
-        assert task is not None
+        Returns at once. Safe from any thread and from a signal handler, for it only wakes: whatever lock the
+        interrupted code may hold is not touched.
+        """
+        self._news.put(_CANCEL)
+
+    def wait(self, task: SagaTask) -> None:
+        """Wait until the run has ended, or for `grace` seconds after it was cancelled."""
+        give_up: float | None = None
+        while True:
+            try:
+                left_s = None if give_up is None else max(0.0, give_up - time.monotonic())
+                news = self._news.get(timeout=left_s)
+            except queue.Empty:
+                return  # what is still busy is left behind: it runs on daemon threads
+            if news is _ENDED:
+                return
+            self._cancelled = True
+            task.cancel()
+            give_up = time.monotonic() + self._grace
+
+    def finish(self, task: SagaTask) -> RunResult:
+        """Say the end to every observer, release everything, and hand over the result."""
+        store = self._store
+        if store is None:
+            raise StateError("This session has not been started.")
         try:
-            state: PipelineState = store.get_state()
-            if task.done() and not task.was_cancelled and task.error is not None:
+            if task.done() and not task.cancelled() and task.error is not None:
                 raise task.error
+            state: PipelineState = store.get_state()
             if state.status != "completed":
-                status = (
-                    "cancelled" if self._cancelled or state.status in ("running", "pending") else state.status
-                )
+                status = "cancelled" if self._cancelled or state.status in _UNENDED else state.status
                 store.dispatch(Action(PIPELINE_END, {"status": status, "at": self._clock.now()}))
-            state = store.get_state()
         finally:
-            self._outbox.close(store.get_state(), self._grace)
+            state = store.get_state()
+            self._outbox.close(state, self._grace)
             store.shutdown()
             self._cleanup.close()
         return RunResult(state, self.results, self.run_id)
@@ -187,18 +207,37 @@ class Session:
         """Run to the end on this thread. KeyboardInterrupt cancels the run and is raised again."""
         task = self.start()
         try:
-            task.wait_done()
+            self.wait(task)
         except BaseException:
             self.cancel()
-            self._wait_quietly(task)
-            self.finish()
+            self.wait(task)
+            self.finish(task)
             raise
-        return self.finish()
+        return self.finish(task)
 
-    def _wait_quietly(self, task: SagaTask) -> None:
-        # What is still busy after the grace is left behind: it runs on daemon threads.
-        with contextlib.suppress(TimeoutError):
-            task.wait_done(self._grace)
+    async def arun(self) -> RunResult:
+        """Run to the end without blocking the event loop. Cancelling the task cancels the run."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        task = self.start()
+        task.on_done(partial(_tell_loop, loop, ended))
+        try:
+            await ended.wait()
+        except asyncio.CancelledError:
+            self._cancelled = True
+            task.cancel()
+            # A second cancellation does not wait for the rest either.
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(ended.wait(), self._grace)
+            await asyncio.to_thread(self.finish, task)
+            raise
+        return await asyncio.to_thread(self.finish, task)
+
+
+def _tell_loop(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    # A loop that was closed meanwhile has nobody who waits.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(ended.set)
 
 
 def run(
@@ -272,26 +311,7 @@ async def arun(
         grace=grace,
         coroutines=LoopCoroutines(loop),
     )
-    ended = asyncio.Event()
-    task = session.start()
-    watcher = threading.Thread(target=_tell_loop, args=(task, loop, ended), name="milo-arun", daemon=True)
-    watcher.start()
-    try:
-        await ended.wait()
-    except asyncio.CancelledError:
-        session.cancel()
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(ended.wait(), grace)
-        await asyncio.to_thread(session.finish)
-        raise
-    return await asyncio.to_thread(session.finish)
-
-
-def _tell_loop(task: SagaTask, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-    task.wait_done()
-    # A loop that was closed meanwhile has nobody who waits.
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(ended.set)
+    return await session.arun()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +32,7 @@ class SagaTask:
     """A running saga. Everything but the public methods belongs to the runner, under its baton."""
 
     __slots__ = (
+        "_callbacks",
         "_done",
         "_event",
         "cancelling",
@@ -66,6 +68,7 @@ class SagaTask:
         self.value: Any = None
         self.error: BaseException | None = None
         self._done = False
+        self._callbacks: list[Callable[[], None]] | None = None
         self._event: threading.Event | None = None
 
     def __repr__(self) -> str:
@@ -131,9 +134,27 @@ class SagaTask:
         """What an ended task answers to Join: its value and its error."""
         return (None, CancelledError()) if self.was_cancelled else (self.value, self.error)
 
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the task has ended, at once if it has; it must neither block nor raise."""
+        with _making_event:
+            if self._callbacks is None:
+                self._callbacks = []
+            self._callbacks.append(callback)
+        # It is registered before this look, so that either this or the end sees it.
+        if self._done:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        with _making_event:
+            callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback()
+
     def set_done(self) -> None:
         """Release whoever waits; only the runner calls this."""
         self._done = True
+        if self._callbacks is not None:
+            self._call_back()
         event = self._event
         if event is not None:
             event.set()

@@ -88,7 +88,7 @@ def run(
     while not task.done():
         if not clock.advance_to_next():
             raise StateError(f"The run of {pipeline.name!r} waits for something that never comes.")
-    result = session.finish()
+    result = session.finish(task)
     return TestRun(result.state, result.results, recorder.actions)
 
 
