@@ -21,7 +21,7 @@ class Action(Value):
         payload: Anything the reducer needs to know about it; treat it as immutable.
     """
 
-    __slots__ = ("type", "payload")  # noqa: RUF023 - the order of the arguments
+    __slots__ = ("payload", "type")
     __match_args__ = ("type", "payload")
 
     type: str

@@ -9,13 +9,14 @@ __all__ = ["Value", "setters"]
 
 
 class Value:
-    """An immutable record whose fields are its ``__slots__``.
+    """An immutable record.
 
-    A subclass names its fields in ``__slots__`` (and ``__match_args__`` where patterns should see them), and its
-    ``__init__`` writes them through `setters`. A frozen dataclass does the same, but costs three times as much to make.
+    A subclass names its fields in ``__slots__`` and, in the order of its arguments, in ``__match_args__``; its
+    ``__init__`` writes them through `setters`. A frozen dataclass does the same, but costs three times as much.
     """
 
     __slots__: tuple[str, ...] = ()
+    __match_args__: tuple[str, ...] = ()
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
@@ -28,10 +29,10 @@ class Value:
         )
 
     def _values(self) -> tuple[Any, ...]:
-        return tuple([getattr(self, name) for name in self.__slots__])
+        return tuple([getattr(self, name) for name in self.__match_args__])
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is not self.__class__:
+        if not isinstance(other, Value) or other.__class__ is not self.__class__:
             return NotImplemented
         return self is other or self._values() == other._values()
 
@@ -39,13 +40,13 @@ class Value:
         return hash((type(self).__name__, *self._values()))
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
         return f"{type(self).__name__}({fields})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._values()
 
 
-def setters(cls: type) -> tuple[Callable[[Any, Any], None], ...]:
-    """The functions that write a Value's fields, in the order of its ``__slots__``; for its ``__init__`` alone."""
-    return tuple([cls.__dict__[name].__set__ for name in cls.__slots__])  # type: ignore[attr-defined]
+def setters(cls: type[Value]) -> tuple[Callable[[Any, Any], None], ...]:
+    """The functions that write a Value's fields, in the order of its arguments; for its ``__init__`` alone."""
+    return tuple([getattr(cls, name).__set__ for name in cls.__match_args__])

@@ -35,6 +35,7 @@ class Attempt(Value):
     """
 
     __slots__ = ("args", "capture", "deadline", "handler", "kwargs", "name", "number")
+    __match_args__ = ("name", "number", "handler", "args", "kwargs", "capture", "deadline")
     name: str
     number: int
     handler: Callable[..., Any]
@@ -63,10 +64,6 @@ class Attempt(Value):
 
     def __hash__(self) -> int:
         return hash((self.name, self.number, self.handler))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        fields = (self.name, self.number, self.handler, self.args, self.kwargs, self.capture, self.deadline)
-        return Attempt, fields
 
     def __call__(self) -> Any:
         if self.capture:
@@ -122,4 +119,4 @@ class _Lines:
             return
 
 
-_args, _capture, _deadline, _handler, _kwargs, _name, _number = setters(Attempt)
+_name, _number, _handler, _args, _kwargs, _capture, _deadline = setters(Attempt)

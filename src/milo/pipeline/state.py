@@ -112,7 +112,7 @@ class PhaseStatus(Value):
     """
 
     __slots__ = ("attempt", "elapsed", "error", "logs", "name", "started_at", "status")
-    __match_args__ = ("name", "status")
+    __match_args__ = ("name", "status", "started_at", "elapsed", "error", "attempt", "logs")
     name: str
     status: str
     started_at: float
@@ -131,13 +131,9 @@ class PhaseStatus(Value):
         attempt: int = 1,
         logs: Iterable[PhaseLog] = (),
     ) -> None:
-        values = (attempt, elapsed, error, tuple(logs), name, started_at, status)
+        values = (name, status, started_at, elapsed, error, attempt, tuple(logs))
         for write, value in zip(_STATUS, values, strict=True):
             write(self, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        fields = (self.name, self.status, self.started_at, self.elapsed, self.error, self.attempt, self.logs)
-        return PhaseStatus, fields
 
 
 _STATUS = setters(PhaseStatus)

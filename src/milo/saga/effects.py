@@ -89,11 +89,8 @@ class Call(Effect):
     def __hash__(self) -> int:
         return hash(("Call", self.fn, self.args, tuple(self.kwargs.items())))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Call, (self.fn, self.args, dict(self.kwargs))
 
-
-_call_args, _call_fn, _call_kwargs = setters(Call)
+_call_fn, _call_args, _call_kwargs = setters(Call)
 
 
 class TryCall(Effect):
@@ -108,14 +105,11 @@ class TryCall(Effect):
     def __init__(
         self, fn: Callable[..., Any], args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> None:
-        for write, value in zip(_TRY_CALL, (tuple(args), fn, {} if kwargs is None else kwargs), strict=True):
+        for write, value in zip(_TRY_CALL, (fn, tuple(args), {} if kwargs is None else kwargs), strict=True):
             write(self, value)
 
     def __hash__(self) -> int:
         return hash(("TryCall", self.fn, self.args, tuple(self.kwargs.items())))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return TryCall, (self.fn, self.args, dict(self.kwargs))
 
 
 _TRY_CALL = setters(TryCall)
@@ -138,11 +132,8 @@ class Fork(Effect):
         _fork_attached(self, attached)
         _fork_saga(self, saga)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Fork, (self.saga, self.attached)
 
-
-_fork_attached, _fork_saga = setters(Fork)
+_fork_saga, _fork_attached = setters(Fork)
 
 
 class Join(Effect):
@@ -256,6 +247,7 @@ class Retry(Effect):
     """
 
     __slots__ = ("args", "backoff", "base_delay", "fn", "kwargs", "max_attempts", "max_delay")
+    __match_args__ = ("fn", "args", "kwargs", "max_attempts", "backoff", "base_delay", "max_delay")
     fn: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
@@ -306,10 +298,6 @@ class Retry(Effect):
             ("Retry", self.fn, self.args, tuple(self.kwargs.items()), self.max_attempts, self.backoff)
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        fields = (self.max_attempts, self.backoff, self.base_delay, self.max_delay)
-        return Retry, (self.fn, self.args, dict(self.kwargs), *fields)
-
 
 _RETRY = setters(Retry)
 
@@ -342,12 +330,6 @@ class _Watch(Effect):
         for write, value in zip(_WATCH, (action_type, saga), strict=True):
             write(self, value)
 
-    def _values(self) -> tuple[Any, ...]:
-        return self.action_type, self.saga
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(action_type={self.action_type!r}, saga={self.saga!r})"
-
 
 _WATCH = setters(_Watch)
 
@@ -373,11 +355,8 @@ class Debounce(Effect):
     saga: SagaSource
 
     def __init__(self, seconds: float, saga: SagaSource) -> None:
-        for write, value in zip(_DEBOUNCE, (saga, _seconds("Debounce", seconds)), strict=True):
+        for write, value in zip(_DEBOUNCE, (_seconds("Debounce", seconds), saga), strict=True):
             write(self, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Debounce, (self.seconds, self.saga)
 
 
 _DEBOUNCE = setters(Debounce)

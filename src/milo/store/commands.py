@@ -24,14 +24,11 @@ class Cmd(Value):
     kwargs: dict[str, Any]
 
     def __init__(self, fn: Callable[..., Any], args: Any = (), kwargs: dict[str, Any] | None = None) -> None:
-        for write, value in zip(_CMD, (tuple(args), fn, {} if kwargs is None else kwargs), strict=True):
+        for write, value in zip(_CMD, (fn, tuple(args), {} if kwargs is None else kwargs), strict=True):
             write(self, value)
 
     def __hash__(self) -> int:
         return hash(("Cmd", self.fn, self.args, tuple(self.kwargs.items())))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Cmd, (self.fn, self.args, self.kwargs)
 
 
 class _Several(Value):
@@ -43,14 +40,8 @@ class _Several(Value):
         flat = cmds[0] if len(cmds) == 1 and isinstance(cmds[0], tuple | list) else cmds
         _SEVERAL[0](self, tuple(flat))
 
-    def _values(self) -> tuple[Any, ...]:
-        return (self.cmds,)
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}{self.cmds!r}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.cmds,)
 
 
 class Batch(_Several):

@@ -26,11 +26,8 @@ class ReducerResult(Value):
     cmds: tuple[Any, ...]
 
     def __init__(self, state: Any, sagas: Iterable[Any] = (), cmds: Iterable[Any] = ()) -> None:
-        for write, value in zip(_RESULT, (tuple(cmds), tuple(sagas), state), strict=True):
+        for write, value in zip(_RESULT, (state, tuple(sagas), tuple(cmds)), strict=True):
             write(self, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ReducerResult, (self.state, self.sagas, self.cmds)
 
 
 _RESULT = setters(ReducerResult)
@@ -49,11 +46,8 @@ class Quit(Value):
     def __init__(
         self, state: Any, code: int = 0, sagas: Iterable[Any] = (), cmds: Iterable[Any] = ()
     ) -> None:
-        for write, value in zip(_QUIT, (tuple(cmds), code, tuple(sagas), state), strict=True):
+        for write, value in zip(_QUIT, (state, code, tuple(sagas), tuple(cmds)), strict=True):
             write(self, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Quit, (self.state, self.code, self.sagas, self.cmds)
 
 
 _QUIT = setters(Quit)
