@@ -64,10 +64,22 @@ class ThreadWorkers:
                 self._searching = True
                 self._idle.pop().release()
             elif self._threads - self._abandoned < self.workers:
-                self._searching = True
-                self._threads += 1
-                self._started += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+                self._start_thread()
+
+    def _start_thread(self) -> None:
+        """Start one more worker; with the lock held. Raises RuntimeError when the system refuses the first."""
+        self._searching = True
+        self._threads += 1
+        self._started += 1
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._searching = False
+            self._threads -= 1
+            if self._threads == self._abandoned:
+                raise
+            # Those that run already have to do: they look at the queue when they are done.
 
     def run_coroutine(self, job: Job, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._coroutines.run(job, coroutine)

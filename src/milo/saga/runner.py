@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections import deque
@@ -66,7 +67,7 @@ class SagaRunner:
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._paused: list[tuple[SagaTask, Any]] = []
         self._tasks: dict[int, SagaTask] = {}
-        self._count = 0
+        self._numbers = itertools.count(1)  # tasks are made by many threads
         self._closed = False
         # Actions that sagas take: see `hear` for what the numbers mean.
         self._applied = 0
@@ -74,6 +75,7 @@ class SagaRunner:
         self._putting: Action | None = None
         self._own_puts = _NO_PUTS
         self._taken_types: set[str] = set()
+        self._starting: set[SagaTask] = set()
         self._takers: dict[str, dict[SagaTask, tuple[int, int, tuple[int, ...]]]] = {}
 
     # From any thread.
@@ -81,7 +83,9 @@ class SagaRunner:
     def start(self, source: SagaSource) -> SagaTask:
         """Start a saga (a generator, or a callable that returns one) by itself; returns its task at once."""
         task = self.new_task(source, None)
-        self._send(self._resume, (task, task.epoch, None, None))
+        # Noted first: what is applied from here on, the saga's first Take shall hear.
+        self._starting.add(task)
+        self._send(self._begin, (task, self._applied))
         return task
 
     def cancel(self, task: SagaTask) -> None:
@@ -109,10 +113,10 @@ class SagaRunner:
 
         Sagas get it when the baton comes to it, in the order of the store, and each advances until it waits again
         before the next action is looked at. A Take hears the actions after the moment at which its saga was last
-        resumed, except those which were put on the way to it.
+        resumed (or `start` called), except those which were put on the way to it.
         """
         self._applied = number = self._applied + 1
-        if action.type in self._taken_types:
+        if action.type in self._taken_types or self._starting:
             if action is self._putting:
                 self._own_puts = (*self._own_puts, number)
             self._inbox.append((self._deliver, (number, action)))
@@ -157,8 +161,8 @@ class SagaRunner:
                 f"A saga must be a generator or a callable that returns one, got {generator!r}.",
                 hint="Write it as a function with `yield`, and pass the function or what calling it returns.",
             )
-        self._count = number = self._count + 1
-        self._tasks[number] = task = SagaTask(self, generator, number, owner)
+        task = SagaTask(self, generator, next(self._numbers), owner)
+        self._tasks[task.id] = task
         return task
 
     def start_before(self, parent: SagaTask, child: SagaTask) -> None:
@@ -240,6 +244,12 @@ class SagaRunner:
                 baton.release()
             # What was appended while the baton was held and after the last look is seen here.
         wake()
+
+    def _begin(self, task: SagaTask, moment: int) -> None:
+        self._moment = moment
+        if not task.epoch and not self._closed:
+            self._advance(task, None)
+        self._starting.discard(task)
 
     def _resume(self, task: SagaTask, epoch: int, value: Any, error: BaseException | None) -> None:
         if task.epoch == epoch and not self._closed:
