@@ -19,6 +19,14 @@ PUBLIC_FUNCTIONS = {"run", "arun", "shell", "sh", "current_phase"}
 
 TESTED_ELSEWHERE = {
     "__main__.py": "one line; tests/cli run the command in processes of its own",
+    "cli/app.py": "tests/cli/test_commands.py runs the command itself",
+    "cli/commands/completion.py": "tests/cli/test_commands.py",
+    "cli/commands/init.py": "tests/cli/test_commands.py",
+    "cli/commands/order.py": "tests/cli/test_commands.py",
+    "cli/options.py": "tests/cli/test_run.py: the options are seen in what a run does",
+    "cli/signals.py": "tests/cli/test_run.py and test_terminal.py send signals to a real process",
+    "cli/stdio.py": "tests/cli/test_run.py: --json keeps stdout for itself",
+    "pipeline/actions.py": "constants only; every test of the reducer and the saga uses them",
     "saga/ports.py": "protocols and the job, exercised by every Call in tests/saga and tests/execution",
     "store/types.py": "signatures only; mypy checks them",
 }
@@ -68,11 +76,12 @@ def test_module_is_short(module: str) -> None:
 def test_tests_mirror_the_source(module: str) -> None:
     """src/milo/a/b.py has tests/a/test_b*.py, or stands in the list of exceptions with a reason."""
     path = Path(module)
-    found = list((ROOT / "tests" / path.parent).glob(f"test_{path.stem}*.py"))
+    # A folder inside a folder has its tests in the outer one: there are few enough.
+    found = list((ROOT / "tests" / Path(*path.parent.parts[:1])).glob(f"test_{path.stem}*.py"))
     if module in TESTED_ELSEWHERE:
         assert not found, f"{module} has tests now: take it off the list of exceptions"
     else:
-        assert found, f"tests/{path.parent / f'test_{path.stem}.py'} is missing"
+        assert found, f"a test_{path.stem}.py is missing among the tests of {path.parent}"
 
 
 def test_exceptions_name_modules_that_there_are() -> None:
