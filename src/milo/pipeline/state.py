@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from milo.pipeline.vector import Vector
-from milo.value import Value, setters
+from milo.value import Value, assign, setters
 
 __all__ = ["Logs", "PhaseLog", "PhaseStatus", "PipelineState", "Roster"]
 
@@ -132,8 +132,7 @@ class PhaseStatus(Value):
         logs: Iterable[PhaseLog] = (),
     ) -> None:
         values = (name, status, started_at, elapsed, error, attempt, tuple(logs))
-        for write, value in zip(_STATUS, values, strict=True):
-            write(self, value)
+        assign(self, _STATUS, values)
 
 
 _STATUS = setters(PhaseStatus)

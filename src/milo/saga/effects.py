@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from milo.action import Action
 from milo.errors import StateError
-from milo.value import Value, setters
+from milo.value import Value, assign, setters
 
 if TYPE_CHECKING:
     from milo.saga.channel import Channel
@@ -105,8 +105,7 @@ class TryCall(Effect):
     def __init__(
         self, fn: Callable[..., Any], args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> None:
-        for write, value in zip(_TRY_CALL, (fn, tuple(args), {} if kwargs is None else kwargs), strict=True):
-            write(self, value)
+        assign(self, _TRY_CALL, (fn, tuple(args), {} if kwargs is None else kwargs))
 
     def __hash__(self) -> int:
         return hash(("TryCall", self.fn, self.args, tuple(self.kwargs.items())))
@@ -188,8 +187,7 @@ class Take(Effect):
     def __init__(self, source: str | Channel, timeout: float | None = None) -> None:
         if timeout is not None:
             _seconds("Take timeout", timeout)
-        for write, value in zip(_TAKE, (source, timeout), strict=True):
-            write(self, value)
+        assign(self, _TAKE, (source, timeout))
 
 
 _TAKE = setters(Take)
@@ -275,16 +273,15 @@ class Retry(Effect):
         _seconds("Retry base_delay", base_delay)
         _seconds("Retry max_delay", max_delay)
         values = (
-            tuple(args),
-            backoff,
-            base_delay,
             fn,
+            tuple(args),
             {} if kwargs is None else kwargs,
             max_attempts,
+            backoff,
+            base_delay,
             max_delay,
         )
-        for write, value in zip(_RETRY, values, strict=True):
-            write(self, value)
+        assign(self, _RETRY, values)
 
     def delay_s(self, attempt: int) -> float:
         """Seconds to wait after the failed attempt number `attempt` (from 1)."""
@@ -311,8 +308,7 @@ class Timeout(Effect):
     seconds: float
 
     def __init__(self, effect: Effect, seconds: float) -> None:
-        for write, value in zip(_TIMEOUT, (effect, _seconds("Timeout", seconds)), strict=True):
-            write(self, value)
+        assign(self, _TIMEOUT, (effect, _seconds("Timeout", seconds)))
 
 
 _TIMEOUT = setters(Timeout)
@@ -327,8 +323,7 @@ class _Watch(Effect):
     saga: Callable[[Action], Saga]
 
     def __init__(self, action_type: str, saga: Callable[[Action], Saga]) -> None:
-        for write, value in zip(_WATCH, (action_type, saga), strict=True):
-            write(self, value)
+        assign(self, _WATCH, (action_type, saga))
 
 
 _WATCH = setters(_Watch)
@@ -355,8 +350,7 @@ class Debounce(Effect):
     saga: SagaSource
 
     def __init__(self, seconds: float, saga: SagaSource) -> None:
-        for write, value in zip(_DEBOUNCE, (_seconds("Debounce", seconds), saga), strict=True):
-            write(self, value)
+        assign(self, _DEBOUNCE, (_seconds("Debounce", seconds), saga))
 
 
 _DEBOUNCE = setters(Debounce)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from milo.action import TICK, Action
 from milo.errors import StateError
 from milo.saga.effects import All, Call, Delay, Put, Saga
-from milo.value import Value, setters
+from milo.value import Value, assign, setters
 
 __all__ = ["Batch", "Cmd", "Command", "Sequence", "TickCmd", "run_command"]
 
@@ -24,8 +24,7 @@ class Cmd(Value):
     kwargs: dict[str, Any]
 
     def __init__(self, fn: Callable[..., Any], args: Any = (), kwargs: dict[str, Any] | None = None) -> None:
-        for write, value in zip(_CMD, (fn, tuple(args), {} if kwargs is None else kwargs), strict=True):
-            write(self, value)
+        assign(self, _CMD, (fn, tuple(args), {} if kwargs is None else kwargs))
 
     def __hash__(self) -> int:
         return hash(("Cmd", self.fn, self.args, tuple(self.kwargs.items())))

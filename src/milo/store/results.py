@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from milo.value import Value, setters
+from milo.value import Value, assign, setters
 
 __all__ = ["Quit", "ReducerResult"]
 
@@ -26,8 +26,7 @@ class ReducerResult(Value):
     cmds: tuple[Any, ...]
 
     def __init__(self, state: Any, sagas: Iterable[Any] = (), cmds: Iterable[Any] = ()) -> None:
-        for write, value in zip(_RESULT, (state, tuple(sagas), tuple(cmds)), strict=True):
-            write(self, value)
+        assign(self, _RESULT, (state, tuple(sagas), tuple(cmds)))
 
 
 _RESULT = setters(ReducerResult)
@@ -46,8 +45,7 @@ class Quit(Value):
     def __init__(
         self, state: Any, code: int = 0, sagas: Iterable[Any] = (), cmds: Iterable[Any] = ()
     ) -> None:
-        for write, value in zip(_QUIT, (state, code, tuple(sagas), tuple(cmds)), strict=True):
-            write(self, value)
+        assign(self, _QUIT, (state, code, tuple(sagas), tuple(cmds)))
 
 
 _QUIT = setters(Quit)
