@@ -98,7 +98,7 @@ class _Taking:
         if self.timer is not None:
             self.timer.cancel()
         if self.action_type is not None:
-            self.runner.drop_taker(self.task, self.action_type)
+            self.runner.hearing.drop(self.task, self.action_type)
 
 
 def _take(runner: SagaRunner, task: SagaTask, effect: fx.Take) -> object:
@@ -111,7 +111,7 @@ def _take(runner: SagaRunner, task: SagaTask, effect: fx.Take) -> object:
         action_type = None
     elif isinstance(source, str):
         action_type = source
-        runner.add_taker(task, source)
+        runner.hearing.add(task, source)
     else:
         raise StateError(f"Take needs an action type or a Channel, got {source!r}.")
     timer = None

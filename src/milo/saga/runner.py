@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
-from typing import Any, Final
+from typing import Any
 
 from milo.action import SAGA_ERROR, Action
 from milo.clock import Clock
@@ -16,6 +16,7 @@ from milo.errors import StateError
 from milo.saga.channel import Channel
 from milo.saga.effects import Effect, SagaCancelled, SagaSource
 from milo.saga.handlers import HANDLERS, WAIT
+from milo.saga.hearing import Hearing
 from milo.saga.ports import Executor, Job
 from milo.saga.task import Owner, SagaTask
 from milo.text import safe_text
@@ -23,7 +24,6 @@ from milo.text import safe_text
 __all__ = ["SagaRunner"]
 
 _log = logging.getLogger("milo")
-_NO_PUTS: Final[tuple[int, ...]] = ()
 
 
 class SagaRunner:
@@ -69,23 +69,14 @@ class SagaRunner:
         self._tasks: dict[int, SagaTask] = {}
         self._numbers = itertools.count(1)  # tasks are made by many threads
         self._closed = False
-        # Actions that sagas take: see `hear` for what the numbers mean.
-        self._applied = 0
-        self._moment = 0
-        self._putting: Action | None = None
-        self._own_puts = _NO_PUTS
-        self._taken_types: set[str] = set()
-        self._starting: set[SagaTask] = set()
-        self._takers: dict[str, dict[SagaTask, tuple[int, int, tuple[int, ...]]]] = {}
+        self.hearing = Hearing()
 
     # From any thread.
 
     def start(self, source: SagaSource) -> SagaTask:
         """Start a saga (a generator, or a callable that returns one) by itself; returns its task at once."""
         task = self.new_task(source, None)
-        # Noted first: what is applied from here on, the saga's first Take shall hear.
-        self._starting.add(task)
-        self._send(self._begin, (task, self._applied))
+        self._send(self._begin, (task, self.hearing.starting(task)))
         return task
 
     def cancel(self, task: SagaTask) -> None:
@@ -109,16 +100,9 @@ class SagaRunner:
         self._send(self._resume, (task, epoch, value, error))
 
     def hear(self, action: Action) -> None:
-        """Note an action that was just applied; the store calls this in its turn, one action after the other.
-
-        Sagas get it when the baton comes to it, in the order of the store, and each advances until it waits again
-        before the next action is looked at. A Take hears the actions after the moment at which its saga was last
-        resumed (or `start` called), except those which were put on the way to it.
-        """
-        self._applied = number = self._applied + 1
-        if action.type in self._taken_types or self._starting:
-            if action is self._putting:
-                self._own_puts = (*self._own_puts, number)
+        """Note an action that was just applied; the store calls this in its turn, one action after the other."""
+        number = self.hearing.note(action)
+        if number:
             self._inbox.append((self._deliver, (number, action)))
 
     def poke(self) -> None:
@@ -185,23 +169,13 @@ class SagaRunner:
         self._inbox.append((self._resume, (child, child.epoch, None, None)))
         return child
 
-    def add_taker(self, task: SagaTask, action_type: str) -> None:
-        """Let `task` hear the next action of a type."""
-        self._taken_types.add(action_type)
-        self._takers.setdefault(action_type, {})[task] = (task.epoch, self._moment, self._own_puts)
-
-    def drop_taker(self, task: SagaTask, action_type: str) -> None:
-        takers = self._takers.get(action_type)
-        if takers is not None:
-            takers.pop(task, None)
-
     def put(self, action: Action) -> None:
         """Dispatch an action of a saga, and remember which one it was: the saga's next Take does not hear it."""
-        self._putting = action
+        self.hearing.putting = action
         try:
             self.dispatch(action)
         finally:
-            self._putting = None
+            self.hearing.putting = None
 
     def cancel_and_return(self, task: SagaTask, target: SagaTask) -> None:
         """Cancel `target`, and let `task` go on when it has been told."""
@@ -226,13 +200,13 @@ class SagaRunner:
         inbox = self._inbox
         baton = self._baton
         wake = self.executor.wake
+        hearing = self.hearing
         while inbox and baton.acquire(blocking=False):
             self._carrier = threading.get_ident()
             try:
                 while inbox:
                     step, args = inbox.popleft()
-                    self._moment = self._applied
-                    self._own_puts = _NO_PUTS
+                    hearing.resume(hearing.applied)
                     try:
                         step(*args)
                     except Exception:  # noqa: BLE001 - one broken step must not stop the others
@@ -246,10 +220,10 @@ class SagaRunner:
         wake()
 
     def _begin(self, task: SagaTask, moment: int) -> None:
-        self._moment = moment
+        self.hearing.resume(moment)
         if not task.epoch and not self._closed:
             self._advance(task, None)
-        self._starting.discard(task)
+        self.hearing.started(task)
 
     def _resume(self, task: SagaTask, epoch: int, value: Any, error: BaseException | None) -> None:
         if task.epoch == epoch and not self._closed:
@@ -387,17 +361,10 @@ class SagaRunner:
             self._advance(task, None, TimeoutError("Nothing was there to take in time."))
 
     def _deliver(self, number: int, action: Action) -> None:
-        self._moment = number
-        takers = self._takers.pop(action.type, None)
-        for task, (epoch, moment, own_puts) in (takers or {}).items():
-            if task.epoch != epoch:
-                continue
-            if number <= moment or number in own_puts:
-                self._takers.setdefault(action.type, {})[task] = (epoch, moment, own_puts)
-                continue
+        for task in self.hearing.take(number, action):
             if task.wait is not None:
                 task.wait.cancel()
-            self._own_puts = _NO_PUTS
+            self.hearing.resume(number)
             self._advance(task, action)
 
     def _last_call(self, cancelled: threading.Event) -> None:
