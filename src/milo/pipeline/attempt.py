@@ -66,11 +66,15 @@ class Attempt(Value):
         return hash((self.name, self.number, self.handler))
 
     def __call__(self) -> Any:
-        if self.capture:
-            job = current_job.get()
-            if job is not None:
-                return self._captured(job)
-        return self.handler(*self.args, **self.kwargs)
+        try:
+            if self.capture:
+                job = current_job.get()
+                if job is not None:
+                    return self._captured(job)
+            return self.handler(*self.args, **self.kwargs)
+        except GeneratorExit as error:
+            # In a saga it would mean that the saga itself is dropped.
+            raise RuntimeError(f"The handler of phase {self.name!r} raised GeneratorExit.") from error
 
     def _captured(self, job: Job) -> Any:
         """Run the handler with its output going to log lines; what it left unfinished is given out at the end."""

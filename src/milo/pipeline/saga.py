@@ -237,6 +237,8 @@ def _attempt(run: Run, number: int) -> Saga:
     except SagaCancelled:
         yield run.put(types.PHASE_CANCELLED, name)
         raise
+    except GeneratorExit:  # a saga that was stepped by hand is dropped
+        raise
     except KeyboardInterrupt:
         yield run.put(types.PHASE_CANCELLED, name)
         run.interrupted = True
