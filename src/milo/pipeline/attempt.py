@@ -11,6 +11,7 @@ from milo.action import Action
 from milo.errors import StateError
 from milo.execution import LineSink, capture_output, current_sink
 from milo.pipeline.actions import PHASE_LOG
+from milo.saga.effects import SagaCancelled
 from milo.saga.ports import Job, current_job
 from milo.text import safe_line
 from milo.value import Value, setters
@@ -72,9 +73,9 @@ class Attempt(Value):
                 if job is not None:
                     return self._captured(job)
             return self.handler(*self.args, **self.kwargs)
-        except GeneratorExit as error:
-            # In a saga it would mean that the saga itself is dropped.
-            raise RuntimeError(f"The handler of phase {self.name!r} raised GeneratorExit.") from error
+        except (GeneratorExit, SagaCancelled) as error:
+            # In a saga they would mean that the saga itself is dropped or cancelled.
+            raise RuntimeError(f"The handler of phase {self.name!r} raised {type(error).__name__}.") from error
 
     def _captured(self, job: Job) -> Any:
         """Run the handler with its output going to log lines; what it left unfinished is given out at the end."""
