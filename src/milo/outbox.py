@@ -29,9 +29,9 @@ class View(Protocol):
 class Outbox:
     """Between the store and whoever watches.
 
-    The store's turn only appends; one daemon thread takes what is there as a batch, makes it durable, and then tells
-    the views and `on_state`, so that nobody outside hears of what a crash could still undo. However slow a view is,
-    the run does not wait for it before its end.
+    The store's turn only appends; one daemon thread takes what is there as a batch and tells the views and
+    `on_state`. Whatever has to happen to a batch before anyone outside hears of it belongs to that thread, before
+    the telling. However slow a view is, the run does not wait for it before its end.
 
     Args:
         views: Told of every action.

@@ -68,7 +68,7 @@ class Session:
         only: Names of phases: these and what they need are run, as a pipeline of their own.
         on_state: Called with new states, from one thread at a time; it may miss some, never the last.
         views: Told of every action, from one thread.
-        grace: Seconds that the end waits for `on_state` and the views.
+        grace: Seconds that the end waits: for what was cancelled, and then for `on_state` and the views.
         clock: Where time comes from.
         executor: Where handlers run; threads of the run's own by default.
         coroutines: Where async handlers run; a loop of the run's own by default.
@@ -266,7 +266,7 @@ def run(
         on_state: Called with new states, from one thread at a time; it may miss some, never the last.
         journal: Reserved.
         resume: Reserved.
-        grace: Seconds that the end waits for what is slow to end.
+        grace: Seconds that the end waits: for what was cancelled, and then for `on_state`.
 
     Raises:
         StateError: An argument is refused, or an event loop runs in this thread.
