@@ -121,14 +121,19 @@ def _from_signature(name: str, handler: Any, depends_on: tuple[str, ...]) -> Bin
         return NOTHING  # a builtin that does not tell: called without arguments, as it may well allow
     positional: list[str] = []
     keyword: list[str] = []
+    left_out = ""
     for parameter in parameters:
         if parameter.kind in _VARIADIC:
             continue
+        by_position = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
         if parameter.name == "context" or parameter.name in depends_on:
-            by_position = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+            if by_position and left_out:
+                raise _behind(name, parameter.name, left_out)
             (positional if by_position else keyword).append(parameter.name)
         elif parameter.default is inspect.Parameter.empty:
             raise _nothing_fills(name, parameter.name, depends_on)
+        elif by_position:
+            left_out = parameter.name
     return Binding(tuple(positional), tuple(keyword))
 
 
@@ -138,4 +143,12 @@ def _nothing_fills(name: str, parameter: str, depends_on: tuple[str, ...]) -> Pi
         f"The handler of phase {name!r} has a parameter {parameter!r} that nothing fills. "
         f"Dependencies of the phase: {known}.",
         hint="Name it `context` or like a dependency, or give it a default.",
+    )
+
+
+def _behind(name: str, parameter: str, left_out: str) -> PipelineError:
+    return PipelineError(
+        f"The handler of phase {name!r} has a positional-only parameter {parameter!r} "
+        f"behind {left_out!r}, which nothing fills.",
+        hint=f"Put {parameter!r} first, or take the `/` out of the signature.",
     )
