@@ -23,7 +23,7 @@ def environment(**changes: str | None) -> dict[str, str]:
     env = {
         key: value for key, value in os.environ.items() if key not in decide and not key.startswith("MILO_")
     }
-    env |= {"TERM": "xterm", "PYTHONPATH": os.environ.get("PYTHONPATH", str(SOURCE))}
+    env |= {"TERM": "xterm", "PYTHONPATH": str(SOURCE)}
     for key, value in changes.items():
         if value is None:
             env.pop(key, None)

@@ -236,18 +236,16 @@ def test_a_signal_cancels_the_run_and_exits_with_130(cli: Any, number: signal.Si
 def test_a_second_interrupt_ends_at_once(cli: Any) -> None:
     # Nobody reads stdout, so after the first interrupt the run waits for a view that cannot write its lines.
     cli.write(
-        "import threading\n"
+        "import os, threading\n"
         "from milo import Phase, Pipeline\n"
         "def fill():\n"
         "    print('a line of some length\\n' * 20_000)\n"
-        "    open('printed', 'w').close()\n"
+        "    os.write(2, b'printed')\n"
         "    threading.Event().wait()\n"
         "pipeline = Pipeline('build', Phase('fill', handler=fill))\n"
     )
-    os.mkfifo(cli.folder / "printed")
     ran = cli.start("run", "--grace", "600", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with open(cli.folder / "printed") as printed:
-        printed.read()
+    assert os.read(ran.stderr.fileno(), 7) == b"printed"
     os.kill(ran.pid, signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         ran.wait(1.0)
