@@ -1,5 +1,6 @@
 """From TARGET to pipeline, or to one clear line."""
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,12 +63,12 @@ def test_a_function_makes_the_pipeline_from_its_parameters(home: Path) -> None:
     assert (pipeline.name, pipeline.execution_order()) == ("x", ["p0", "p1"])
 
 
-def test_a_file_named_like_a_library_does_not_take_its_place(home: Path) -> None:
-    (home / "json.py").write_text(GOOD)
-    import json
-
-    assert load_pipeline("json.py").name == "first"
-    assert sys.modules["json"] is json
+@pytest.mark.parametrize("name", ["json", "click"])
+def test_a_file_named_like_a_library_does_not_take_its_place(home: Path, name: str) -> None:
+    (home / f"{name}.py").write_text(GOOD)
+    library = importlib.import_module(name)
+    assert load_pipeline(f"{name}.py").name == "first"
+    assert sys.modules[name] is library
 
 
 @pytest.mark.parametrize(
