@@ -108,7 +108,7 @@ class SagaRunner:
     def poke(self) -> None:
         """See to it that somebody empties the inbox, if there is anything in it."""
         if self._inbox and not self._baton.locked():
-            self.clock.call_soon(self._drain)
+            self.clock.call_soon(self._drain_and_wake)
 
     def refuse_inside_saga(self, what: str) -> None:
         """Raise StateError when called on the thread that is advancing sagas just now."""
@@ -196,7 +196,7 @@ class SagaRunner:
             self.poke()
 
     def _drain(self) -> None:
-        """Do what is in the inbox, if nobody else is at it."""
+        """Do what is in the inbox, if nobody else is at it. A worker then looks at the new Calls by itself."""
         inbox = self._inbox
         baton = self._baton
         wake = self.executor.wake
@@ -217,7 +217,11 @@ class SagaRunner:
                 self._carrier = 0
                 baton.release()
             # What was appended while the baton was held and after the last look is seen here.
-        wake()
+
+    def _drain_and_wake(self) -> None:
+        """Drain on a thread that is no worker, so that a worker has to be told of new Calls."""
+        self._drain()
+        self.executor.wake()
 
     def _begin(self, task: SagaTask, moment: int) -> None:
         self.hearing.resume(moment)

@@ -51,6 +51,7 @@ class VirtualExecutor:
         if job in self._busy:
             self._busy.discard(job)
             job.run()
+            self.wake()
 
     def run_coroutine(self, job: Job, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Await `coroutine` to its end in a thread: the thread that advances may have an event loop already."""
