@@ -72,9 +72,11 @@ class Run:
         # From the lanes to the scheduler: phases that were taken and want a lane, retries that want to wait.
         self.changed = Channel()
         self.granted: list[int] = []
-        self.delayed: list[tuple[int, float, str]] = []
+        self.delayed: list[tuple[int, float]] = []
         self.lanes: dict[object, Any] = {}
         self.waiting: dict[int, Any] = {}
+        # The last error of each parallel phase between its retry and its next start, whatever it waits for.
+        self.retrying: dict[int, str] = {}
         self.failed = False
         self.stopped = False
         self.interrupted = False
@@ -98,20 +100,25 @@ def drive(run: Run) -> Saga:
         while True:
             if run.stopped:
                 yield from _wind_down(run)
+            if run.delayed:
+                # Before an exclusive phase: its time counts towards their delays.
+                yield from _fork_waits(run)
+                continue
             number = schedule.take_exclusive()
             if number is not None:
                 yield from _exclusive(run, number)
                 continue
             numbers = run.granted or schedule.take_parallel()
             run.granted = []
-            if numbers or run.delayed:
+            if numbers:
                 yield from _fork(run, numbers)
                 continue
             if not schedule.running and not run.waiting:
                 break
             yield Take(run.changed)
     except SagaCancelled:
-        # Attached sagas were told before this one: their phases are accounted for.
+        # Attached sagas were told before this one: what they ran is accounted for.
+        yield from _end_retries(run, types.PHASE_CANCELLED)
         yield Put(Action(types.PIPELINE_CANCELLED, {"at": run.now()}))
         raise
     if run.interrupted:
@@ -120,15 +127,18 @@ def drive(run: Run) -> Saga:
         yield Put(Action(types.PIPELINE_COMPLETE, {"at": run.now()}))
 
 
-def _fork(run: Run, numbers: list[int]) -> Saga:
-    """Start a lane for each phase that was taken, and a waiting saga for each retry."""
+def _fork_waits(run: Run) -> Saga:
+    """Start a waiting saga for each retry."""
     delayed, run.delayed = run.delayed, []
-    for number, delay_s, error in delayed:
-        if not run.stopped:
-            run.waiting[number] = None
-        task = yield Fork(partial(_wait_for_retry, run, number, delay_s, error), attached=True)
+    for number, delay_s in delayed:
+        run.waiting[number] = None
+        task = yield Fork(partial(_wait_for_retry, run, number, delay_s), attached=True)
         if number in run.waiting:
             run.waiting[number] = task
+
+
+def _fork(run: Run, numbers: list[int]) -> Saga:
+    """Start a lane for each phase that was taken."""
     for place, number in enumerate(numbers):
         if run.stopped:
             _put_back(run, numbers[place:])
@@ -156,12 +166,23 @@ def _wind_down(run: Run) -> Saga:
     """End what waits for a retry, and what runs if it shall not go on."""
     _put_back(run, run.granted)
     run.granted = []
+    run.delayed = []
     tasks = list(run.waiting.values())
     if run.fail_fast or run.interrupted:
         tasks += run.lanes.values()
     for task in tasks:
         if task is not None:
             yield Cancel(task)
+    yield from _end_retries(run, types.PHASE_CANCELLED if run.interrupted else types.PHASE_FAILED)
+
+
+def _end_retries(run: Run, type: str) -> Saga:
+    """Say of every phase that will not get its retry how it ended."""
+    while run.retrying:
+        number = next(iter(run.retrying))
+        error = run.retrying.pop(number)
+        fields = {"error": error} if type == types.PHASE_FAILED else {}
+        yield run.put(type, run.phases[number].name, **fields)
 
 
 def _exclusive(run: Run, number: int) -> Saga:
@@ -191,7 +212,9 @@ def _lane(run: Run, number: int, key: object) -> Saga:
             finally:
                 schedule.leave()
             if outcome is not None:
-                run.delayed.append((number, *outcome))
+                delay_s, error = outcome
+                run.delayed.append((number, delay_s))
+                run.retrying[number] = error
                 run.changed.put()
             taken = schedule.take_parallel()
             if not taken:
@@ -206,23 +229,15 @@ def _lane(run: Run, number: int, key: object) -> Saga:
             run.changed.put()
 
 
-def _wait_for_retry(run: Run, number: int, delay_s: float, error: str) -> Saga:
+def _wait_for_retry(run: Run, number: int, delay_s: float) -> Saga:
     """Let the time before a retry pass without holding a lane."""
-    name = run.phases[number].name
     try:
+        yield Delay(delay_s)
         if not run.stopped:
-            yield Delay(delay_s)
             run.schedule.push(number)
-            return
-    except SagaCancelled:
-        if not run.stopped or run.interrupted:
-            yield run.put(types.PHASE_CANCELLED, name)
-            raise
     finally:
         run.waiting.pop(number, None)
         run.changed.put()
-    # The pipeline has failed meanwhile: this phase will not get its retry.
-    yield run.put(types.PHASE_FAILED, name, error=error)
 
 
 def _attempt(run: Run, number: int) -> Saga:
@@ -230,6 +245,8 @@ def _attempt(run: Run, number: int) -> Saga:
     phase = run.phases[number]
     name = phase.name
     attempt = run.attempts.get(number, 1)
+    if attempt > 1:
+        run.retrying.pop(number, None)
     args, kwargs = phase.binding.arguments(_inputs(run.results, phase))
     yield run.put(types.PHASE_START, name, attempt=attempt)
     try:
