@@ -75,7 +75,9 @@ class Attempt(Value):
             return self.handler(*self.args, **self.kwargs)
         except (GeneratorExit, SagaCancelled) as error:
             # In a saga they would mean that the saga itself is dropped or cancelled.
-            raise RuntimeError(f"The handler of phase {self.name!r} raised {type(error).__name__}.") from error
+            raise RuntimeError(
+                f"The handler of phase {self.name!r} raised {type(error).__name__}."
+            ) from error
 
     def _captured(self, job: Job) -> Any:
         """Run the handler with its output going to log lines; what it left unfinished is given out at the end."""
