@@ -181,7 +181,7 @@ def test_a_parameter_that_nothing_fills_is_refused(handler: Callable[..., Any]) 
 
 
 def test_a_parameter_named_like_a_phase_that_is_no_dependency_is_refused() -> None:
-    with pytest.raises(PipelineError, match="'a' that nothing fills. Dependencies of the phase: none"):
+    with pytest.raises(PipelineError, match=r"'a' that nothing fills. Dependencies of the phase: none"):
         Phase("b", lambda a: a)
 
 
