@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from milo.action import Action
-from milo.errors import PipelineError
+from milo.errors import CycleError, PipelineError
 from milo.execution import default_workers
 from milo.pipeline.checks import is_printable
 from milo.pipeline.graph import Graph, check_dependencies, unknown_phase
@@ -83,7 +83,7 @@ class Pipeline:
             _check_phase(phase, declared.numbers)
             # It may name itself, which is a circle; nothing earlier can depend on it, so no other can arise.
             if phase.name in phase.depends_on:
-                Pipeline(self.name, phase)
+                raise CycleError((phase.name, phase.name))
             check_dependencies(phase, declared.numbers)
             declared.phases.append(phase)
             declared.numbers[phase.name] = size
