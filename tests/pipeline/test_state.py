@@ -132,12 +132,7 @@ def test_logs_are_lists_cut_to_their_last_lines_in_every_branch(
     for place, text in steps:
         logs, model = versions[max(0, len(versions) - 1 - place)]
         log = PhaseLog(text)
-        versions.append(
-            (
-                logs.add(log, limit),
-                [*model, log][len(model) + 1 - limit :] if limit <= len(model) else [*model, log],
-            )
-        )
+        versions.append((logs.add(log, limit), [*model, log][-limit:] if limit else []))
     for logs, model in versions:
         assert list(logs.as_tuple()) == model
         assert len(logs) == len(model) <= limit

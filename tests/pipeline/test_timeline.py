@@ -2,7 +2,7 @@
 
 import json
 
-from milo import Action, Phase, Pipeline
+from milo import Action, Phase, Pipeline, PipelineState
 from milo.pipeline import (
     PHASE_FAILED,
     PHASE_LOG,
@@ -15,7 +15,7 @@ from milo.pipeline import (
 )
 
 
-def state_of(*actions: Action):  # type: ignore[no-untyped-def]
+def state_of(*actions: Action) -> PipelineState:
     reducer = Pipeline("p", Phase("a", lambda: None), Phase("b", lambda: None)).build_reducer()
     state = reducer(None, Action("@@INIT"))
     for action in [Action(PIPELINE_START, 10.0), *actions]:
