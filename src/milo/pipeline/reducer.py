@@ -188,10 +188,11 @@ def _ended(status: str) -> Callable[[PipelineState, Any], PipelineState]:
             error = str(fields.get("error") or error)
         elif counts:
             error = ""
-        ran = old_status != "pending"
-        leaf = Leaf(
-            status, started_at if ran else now, now - started_at if ran else 0.0, error, attempt, logs
-        )
+        if old_status == "pending":
+            started_at = now
+        # A state that was built by hand may hold a start that lies ahead of the last time known.
+        elapsed = now - started_at if now > started_at else 0.0
+        leaf = Leaf(status, started_at, elapsed, error, attempt, logs)
         finished = None
         if counts and old_status not in FINISHED:
             finished = state._finished + state._roster.weights[number]
@@ -208,9 +209,14 @@ def _phase_retry(state: PipelineState, payload: Any) -> PipelineState:
         return state
     now = _at(state, fields)
     old: Leaf = state._leaves[number]
-    attempt = fields.get("attempt", old.attempt)
+    started_at = old.started_at if old.status != "pending" else now
     leaf = Leaf(
-        "retrying", old.started_at, now - old.started_at, str(fields.get("error") or ""), attempt, old.logs
+        "retrying",
+        started_at,
+        now - started_at if now > started_at else 0.0,
+        str(fields.get("error") or ""),
+        fields.get("attempt", old.attempt),
+        old.logs,
     )
     return _next(state, now=now, leaves=state._leaves.set(number, leaf))
 
