@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milo import Action, Phase, Pipeline, PipelineState
+from milo.pipeline import PhaseStatus
 from milo.pipeline import actions as types_of
 
 INIT = Action("@@INIT")
@@ -125,6 +126,18 @@ def test_a_time_that_runs_backwards_never_gives_a_negative_elapsed() -> None:
     )
     assert all(state.elapsed >= 0.0 for state in made)
     assert made[-1].phase("a").elapsed == 0.0
+
+
+@pytest.mark.parametrize("kind", ["PHASE_RETRY", "PHASE_COMPLETE", "PHASE_FAILED", "PHASE_CANCELLED"])
+def test_a_phase_that_never_started_has_taken_no_time(kind: str) -> None:
+    phase = last(START, on(kind, name="a", at=12.0)).phase("a")
+    assert (phase.started_at, phase.elapsed) == (12.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["PHASE_RETRY", "PHASE_COMPLETE", "PHASE_FAILED", "PHASE_CANCELLED"])
+def test_a_start_ahead_of_the_last_known_time_never_gives_a_negative_elapsed(kind: str) -> None:
+    by_hand = PipelineState("p", (PhaseStatus("a", "running", 100.0), PhaseStatus("b")))
+    assert reducer_of()(by_hand, on(kind, name="a")).phase("a").elapsed == 0.0
 
 
 def test_elapsed_is_right_after_a_failure() -> None:
