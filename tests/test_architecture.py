@@ -26,8 +26,6 @@ TESTED_ELSEWHERE = {
     "cli/options.py": "tests/cli/test_run.py: the options are seen in what a run does",
     "cli/signals.py": "tests/cli/test_run.py and test_terminal.py send signals to a real process",
     "cli/stdio.py": "tests/cli/test_run.py: --json keeps stdout for itself",
-    "pipeline/actions.py": "constants only; every test of the reducer and the saga uses them",
-    "saga/ports.py": "protocols and the job, exercised by every Call in tests/saga and tests/execution",
     "store/types.py": "signatures only; mypy checks them",
 }
 """Modules without a test file of their own, each with the reason."""
