@@ -63,7 +63,8 @@ def page_pipeline(**flags: bool) -> Pipeline:
 def run_on_store(pipeline: Pipeline) -> PipelineState:
     with Store(pipeline.build_reducer(), initial_state=None) as store:
         store.run_saga(pipeline.build_saga()()).result(timeout=30)
-        return store.get_state()
+        state: PipelineState = store.get_state()
+        return state
 
 
 def failing() -> None:
@@ -351,7 +352,7 @@ def test_each_phase_status_tracks_name_status_started_at_elapsed_and_error() -> 
 
 
 def test_the_retry_snippet() -> None:
-    tries = []
+    tries: list[None] = []
 
     def deploy() -> str:
         tries.append(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from milo import Phase, PhasePolicy, Pipeline
@@ -49,7 +50,7 @@ class Case:
         return {task.name: task.duration_s for task in self.tasks}
 
 
-def _failing(failures: int) -> object:
+def _failing(failures: int) -> Callable[[], None]:
     tries = [0]
 
     def handler() -> None:

@@ -95,7 +95,7 @@ async def asynchronous(a: int) -> int:
 
 
 class AsyncMachine:
-    async def __call__(self, context: Mapping[str, Any]) -> int:
+    async def __call__(self, context: Mapping[str, int]) -> int:
         return context["a"] + 20
 
 

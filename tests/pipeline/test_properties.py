@@ -41,7 +41,7 @@ def policies() -> st.SearchStrategy[PhasePolicy]:
 @st.composite
 def cases(draw: st.DrawFn, *, ties: bool = True) -> Case:
     size = draw(st.integers(1, 9))
-    tasks = []
+    tasks: list[Task] = []
     for number in range(size):
         seconds = float(draw(st.integers(0, 4)))
         if not ties:
@@ -269,7 +269,7 @@ def test_on_threads_nothing_runs_beside_an_exclusive_phase_nor_before_its_depend
 def test_a_run_that_is_cancelled_at_any_moment_leaves_nothing_running(case: Case, moments: int) -> None:
     clock = milo.testing.FakeClock()
     seconds = case.durations()
-    executor = milo.testing.VirtualExecutor(clock, lambda fn: seconds[fn.name], case.workers)
+    executor = milo.testing.VirtualExecutor(clock, lambda fn: seconds[getattr(fn, "name", "")], case.workers)
     pipeline = case.pipeline()
     with Store(pipeline.build_reducer(), clock=clock, executor=executor) as store:
         task = store.run_saga(pipeline.build_saga(clock=clock, max_workers=case.workers)())

@@ -52,8 +52,8 @@ def test_assigning_or_deleting_a_field_raises_attribute_error(value: Any) -> Non
 
 
 def test_phases_and_logs_are_tuples_whatever_they_were_built_from() -> None:
-    phase = PhaseStatus("a", logs=[PhaseLog("x")])  # type: ignore[arg-type]
-    state = PipelineState(phases=[phase])  # type: ignore[arg-type]
+    phase = PhaseStatus("a", logs=[PhaseLog("x")])
+    state = PipelineState(phases=[phase])
     assert isinstance(phase.logs, tuple)
     assert isinstance(state.phases, tuple)
     assert state.phases is state.phases

@@ -28,7 +28,11 @@ def test_calls_come_in_order_of_time_then_of_arrival_each_at_its_own_time() -> N
 def test_a_call_that_arrives_on_the_way_is_made_on_the_way() -> None:
     clock = FakeClock()
     calls: list[float] = []
-    clock.call_at(1.0, lambda: clock.call_at(2.0, lambda: calls.append(clock.now())) and None)
+
+    def first() -> None:
+        clock.call_at(2.0, lambda: calls.append(clock.now()))
+
+    clock.call_at(1.0, first)
     clock.advance(3.0)
     assert calls == [2.0]
 

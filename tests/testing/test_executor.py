@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from milo import All, Call, Store
+from milo.saga.effects import Saga
 from milo.testing import FakeClock, VirtualExecutor
 
 
@@ -22,7 +23,7 @@ def run(clock: FakeClock, workers: int, seconds: Callable[[Any], float], saga: C
 
 
 def test_a_call_ends_when_its_duration_has_passed(clock: FakeClock) -> None:
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         yield Call(int)
         return clock.now()
 
@@ -36,11 +37,11 @@ def test_a_call_ends_when_its_duration_has_passed(clock: FakeClock) -> None:
 def test_at_most_so_many_are_under_way_at_once(clock: FakeClock) -> None:
     ends: list[float] = []
 
-    def child() -> Iterator[Any]:
+    def child() -> Saga:
         yield Call(int)
         ends.append(clock.now())
 
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         yield All([child() for _ in range(5)])
 
     task = run(clock, 2, lambda fn: 1.0, saga)
@@ -50,7 +51,7 @@ def test_at_most_so_many_are_under_way_at_once(clock: FakeClock) -> None:
 
 
 def test_without_durations_calls_take_no_time(clock: FakeClock) -> None:
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         return (yield Call(lambda: "done"))
 
     store = Store(lambda state, action: state, clock=clock, executor=VirtualExecutor(clock))
@@ -62,7 +63,7 @@ def test_without_durations_calls_take_no_time(clock: FakeClock) -> None:
 def test_a_cancelled_call_is_not_made_and_gives_its_place_free(clock: FakeClock) -> None:
     calls: list[str] = []
 
-    def saga(name: str) -> Iterator[Any]:
+    def saga(name: str) -> Saga:
         yield Call(calls.append, (name,))
 
     executor = VirtualExecutor(clock, lambda fn: 5.0, 1)
@@ -81,7 +82,7 @@ def test_coroutines_are_awaited(clock: FakeClock) -> None:
     async def broken() -> int:
         raise ValueError("no")
 
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         answer = yield Call(coroutine)
         with pytest.raises(ValueError, match="no"):
             yield Call(broken)
@@ -95,7 +96,7 @@ def test_coroutines_are_awaited(clock: FakeClock) -> None:
 def test_closing_drops_what_is_under_way(clock: FakeClock) -> None:
     calls: list[int] = []
 
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         yield Call(calls.append, (1,))
 
     store = Store(lambda state, action: state, clock=clock, executor=VirtualExecutor(clock, lambda fn: 1.0))

@@ -1,19 +1,17 @@
 """step: a saga driven by hand, Forks and all."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from milo import Action, Call, Fork, Phase, Pipeline, Put, Select
+from milo.saga.effects import Saga
 from milo.testing import step
 
 
 def test_it_returns_every_effect_those_of_forks_where_they_were_forked() -> None:
-    def child() -> Iterator[Any]:
+    def child() -> Saga:
         yield Put(Action("child"))
 
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         yield Put(Action("before"))
         yield Fork(child)
         yield Put(Action("after"))
@@ -24,7 +22,7 @@ def test_it_returns_every_effect_those_of_forks_where_they_were_forked() -> None
 
 
 def test_calls_are_made_and_what_they_raise_is_thrown_into_the_saga() -> None:
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         answer = yield Call(int, ("7",))
         try:
             yield Call(int, ("x",))
@@ -35,7 +33,7 @@ def test_calls_are_made_and_what_they_raise_is_thrown_into_the_saga() -> None:
 
 
 def test_other_effects_get_the_answer_that_is_given() -> None:
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         yield Put(Action("state", (yield Select())))
 
     assert step(saga)[-1] == Put(Action("state", None))
@@ -43,7 +41,7 @@ def test_other_effects_get_the_answer_that_is_given() -> None:
 
 
 def test_what_the_saga_does_not_catch_is_raised() -> None:
-    def saga() -> Iterator[Any]:
+    def saga() -> Saga:
         yield Call(int, ("x",))
 
     with pytest.raises(ValueError, match="invalid literal"):
