@@ -37,7 +37,8 @@ _FORBIDDEN = (
 _SGR_BODY = r"\[[0-9;:]{0,64}+m"
 _SGR = re.compile("\x1b" + _SGR_BODY)
 _SGR_TO_MARK = re.compile(f"\x1b({_SGR_BODY})")
-_SAFE = re.compile(f"(?:[^{_FORBIDDEN}]++|\x1b{_SGR_BODY})*+")
+# The group itself is not possessive: before Python 3.11.5 that let an unfinished sequence match.
+_SAFE = re.compile(f"[^{_FORBIDDEN}]*+(?:\x1b{_SGR_BODY}[^{_FORBIDDEN}]*+)*")
 _FORBIDDEN_RUN = re.compile(f"[{_FORBIDDEN}]++")
 _SEQUENCE = re.compile(
     "\x1b(?:"
