@@ -369,6 +369,12 @@ def test_attempts_inherit_the_context_of_the_caller() -> None:
         assert result.results == {"plain": "caller", "async": "caller"}
 
 
+def test_a_session_may_be_given_the_context_that_attempts_inherit() -> None:
+    context = contextvars.copy_context()
+    context.run(variable.set, "given")
+    assert Session(one(variable.get), context=context).run().results == {"it": "given"}
+
+
 def test_what_a_handler_sets_is_seen_by_no_other() -> None:
     pipeline = Pipeline("p", Phase("a", lambda: variable.set("a") and None), Phase("b", variable.get))
     assert milo.run(pipeline).results["b"] == "nobody"

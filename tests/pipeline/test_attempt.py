@@ -1,7 +1,10 @@
 """Attempt: a value that runs a handler when it is called."""
 
 import asyncio
+import concurrent.futures
 import pickle
+import sys
+import threading
 
 import pytest
 
@@ -66,9 +69,29 @@ def test_lines_are_made_safe() -> None:
     assert "\x1b[31mred" in line
 
 
-def test_a_line_is_told_while_the_handler_runs() -> None:
-    import threading
+def test_what_a_cancelled_attempt_prints_is_dropped_while_the_store_goes_on() -> None:
+    inside, release, ended = threading.Event(), threading.Event(), threading.Event()
 
+    def handler() -> None:
+        inside.set()
+        release.wait(30)
+        print("too late")
+        sys.stdout.flush()
+        ended.set()
+
+    pipeline = Pipeline("p", Phase("it", handler), capture_output=True)
+    with milo.Store(pipeline.build_reducer()) as store:
+        task = store.run_saga(pipeline.build_saga()())
+        assert inside.wait(30)
+        task.cancel()
+        with pytest.raises(concurrent.futures.CancelledError):
+            task.result(30)
+        release.set()
+        assert ended.wait(30)
+        assert store.get_state().phase("it").logs == ()
+
+
+def test_a_line_is_told_while_the_handler_runs() -> None:
     heard = threading.Event()
 
     def handler() -> bool:

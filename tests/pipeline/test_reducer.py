@@ -126,6 +126,7 @@ def test_a_time_that_runs_backwards_never_gives_a_negative_elapsed() -> None:
     )
     assert all(state.elapsed >= 0.0 for state in made)
     assert made[-1].phase("a").elapsed == 0.0
+    assert [state.elapsed for state in made[1:]] == [0.0, 2.0, 2.0, 2.0]
 
 
 @pytest.mark.parametrize("kind", ["PHASE_RETRY", "PHASE_COMPLETE", "PHASE_FAILED", "PHASE_CANCELLED"])

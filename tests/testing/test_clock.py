@@ -39,9 +39,10 @@ def test_a_call_that_arrives_on_the_way_is_made_on_the_way() -> None:
 
 def test_what_is_overdue_is_called_without_time_running_back() -> None:
     clock = FakeClock(start=10.0)
-    clock.call_at(3.0, lambda: None)
+    seen: list[float] = []
+    clock.call_at(3.0, lambda: seen.append(clock.now()))
     clock.advance()
-    assert (clock.now(), clock.next_due()) == (10.0, None)
+    assert (seen, clock.now(), clock.next_due()) == ([10.0], 10.0, None)
 
 
 def test_a_cancelled_call_is_not_made() -> None:
