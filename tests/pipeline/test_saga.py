@@ -257,6 +257,65 @@ def test_a_skipped_dependency_gives_none_after_a_result_of_an_earlier_one() -> N
     assert milo.testing.run(pipeline).results == {"b": (None, {"a": None})}
 
 
+def test_what_a_phase_that_is_skipped_after_a_stop_failure_would_have_started_stays_pending() -> None:
+    pipeline = Pipeline(
+        "p",
+        Phase("bad", fails(1), parallel=True),
+        Phase("skipped", fails(1), parallel=True, policy=PhasePolicy("skip")),
+        Phase("child", lambda: 1, parallel=True, depends_on=("skipped",)),
+        Phase("alone", lambda: 1, depends_on=("skipped",)),
+    )
+    result = milo.testing.run(pipeline, durations={"bad": 1, "skipped": 5})
+    assert [phase.status for phase in result.state.phases] == ["failed", "skipped", "pending", "pending"]
+
+
+def test_a_phase_that_fails_after_a_stop_failure_is_not_retried() -> None:
+    flaky = Phase("flaky", fails(1), parallel=True, policy=retry(5, 60.0))
+    pipeline = Pipeline("p", Phase("bad", fails(1), parallel=True), flaky)
+    result = milo.testing.run(pipeline, durations={"bad": 1, "flaky": 5})
+    assert [kind for kind, name in told(result) if name == "flaky"] == ["START", "FAILED"]
+
+
+@pytest.mark.parametrize("flaky_first", [True, False])
+def test_a_retry_and_a_stop_failure_at_the_same_moment_do_not_wait_for_the_delay(flaky_first: bool) -> None:
+    flaky = Phase("flaky", fails(1), parallel=True, policy=retry(5, 60.0))
+    bad = Phase("bad", fails(1), parallel=True)
+    phases = (flaky, bad) if flaky_first else (bad, flaky)
+    result = milo.testing.run(Pipeline("p", *phases), durations={"bad": 1, "flaky": 1})
+    assert {phase.status for phase in result.state.phases} == {"failed"}
+    assert result.state.elapsed == 1.0
+
+
+def test_a_keyboard_interrupt_of_one_phase_cancels_the_others() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    pipeline = Pipeline(
+        "p",
+        Phase("bad", interrupt, parallel=True, depends_on=("quick",)),
+        Phase("quick", lambda: 1, parallel=True),
+        Phase("flaky", fails(9), parallel=True, policy=retry(5, 60.0)),
+        Phase("long", lambda: 1, parallel=True),
+    )
+    result = milo.testing.run(pipeline, durations={"quick": 2, "flaky": 1, "long": 50}, max_workers=3)
+    statuses = [phase.status for phase in result.state.phases]
+    assert statuses == ["cancelled", "completed", "cancelled", "cancelled"]
+    assert (result.state.status, result.state.elapsed) == ("cancelled", 2.0)
+
+
+def test_a_saga_that_was_given_no_limit_starts_no_more_than_the_store_can_run() -> None:
+    clock = milo.testing.FakeClock()
+    executor = milo.testing.VirtualExecutor(clock, lambda fn: 1.0, 1)
+    pipeline = Pipeline("p", *[Phase(f"n{number}", lambda: 1, parallel=True) for number in range(4)])
+    with Store(pipeline.build_reducer(), clock=clock, executor=executor) as store:
+        store.run_saga(pipeline.build_saga(clock=clock)())
+        for seconds in range(4):
+            statuses = [phase.status for phase in store.get_state().phases]
+            assert statuses == ["completed"] * seconds + ["running"] + ["pending"] * (3 - seconds)
+            clock.advance(1.0)
+        assert store.get_state().status == "completed"
+
+
 # Cancellation
 
 
