@@ -128,6 +128,7 @@ class Session:
         self._outbox = Outbox(views, on_state)
         self._cleanup = contextlib.ExitStack()
         self._store: Store | None = None
+        self._task: SagaTask | None = None
         self._news: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._cancelled = False
 
@@ -154,7 +155,7 @@ class Session:
             run_id=self.run_id,
             results=self.results,
         )
-        task = self._store.run_saga(saga)
+        self._task = task = self._store.run_saga(saga)
         task.on_done(partial(self._news.put, _ENDED))
         outer = current_job.get()
         if outer is not None:
@@ -205,15 +206,28 @@ class Session:
 
     def run(self) -> RunResult:
         """Run to the end on this thread. KeyboardInterrupt cancels the run and is raised again."""
-        task = self.start()
         try:
+            task = self.start()
             self.wait(task)
         except BaseException:
-            self.cancel()
-            self.wait(task)
-            self.finish(task)
+            self._call_off()
             raise
         return self.finish(task)
+
+    def _call_off(self) -> None:
+        """Cancel after an interrupt and release everything; a second interrupt does not wait for the grace."""
+        task = self._task
+        if task is None:
+            # It came in the middle of the start.
+            if self._store is not None:
+                self._store.shutdown()
+            self._cleanup.close()
+            return
+        try:
+            self.cancel()
+            self.wait(task)
+        finally:
+            self.finish(task)
 
     async def arun(self) -> RunResult:
         """Run to the end without blocking the event loop. Cancelling the task cancels the run."""
