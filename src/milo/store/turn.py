@@ -11,6 +11,7 @@ from milo.action import Action
 __all__ = ["Turn"]
 
 _INBOX_CAP = 2048
+_SLOW_DOWN_S = 0.05
 
 
 class _Ticket:
@@ -66,8 +67,9 @@ class Turn:
             finally:
                 self._holder = 0
                 self._lock.release()
-            if self._inbox:
-                self._help()
+                # After an error too: who left something meanwhile found the turn taken and waits for it.
+                if self._inbox:
+                    self._help()
         else:
             ticket = _Ticket(action)
             self._inbox.append(ticket)
@@ -81,24 +83,36 @@ class Turn:
         if self._holder == threading.get_ident():
             self._nested.append(action)
             return
-        if len(self._inbox) >= _INBOX_CAP:
-            self.do(action)
+        if len(self._inbox) < _INBOX_CAP:
+            self._inbox.append(action)
+            self._help()
             return
-        self._inbox.append(action)
+        ticket = _Ticket(action)
+        self._inbox.append(ticket)
         self._help()
+        # Slows down who posts faster than anybody applies. Bounded: the poster may hold a lock of its own (logging's,
+        # say) that a listener needs before the turn can go on.
+        if ticket.applied.acquire(timeout=_SLOW_DOWN_S) and ticket.error is not None:
+            self._failed(action, ticket.error)
 
     def _help(self) -> None:
         """Empty the inbox, unless somebody is at it who will look again after letting go."""
+        interrupt: BaseException | None = None
         while self._inbox and self._lock.acquire(blocking=False):
             self._holder = threading.get_ident()
             try:
                 self._empty()
+            except BaseException as raised:  # noqa: BLE001 - raised again when nobody waits any more
+                interrupt = raised
             finally:
                 self._holder = 0
                 self._lock.release()
+        if interrupt is not None:
+            raise interrupt
 
     def _empty(self) -> None:
         inbox = self._inbox
+        interrupt: KeyboardInterrupt | None = None
         while inbox:
             item = inbox.popleft()
             if item.__class__ is _Ticket:
@@ -106,8 +120,12 @@ class Turn:
                 continue
             try:
                 self._apply_with_nested(item)  # type: ignore[arg-type]
-            except Exception as error:  # noqa: BLE001 - nobody waits for a posted action, so it is reported
+            except BaseException as error:  # noqa: BLE001 - nobody waits for a posted action, so it is reported
                 self._failed(item, error)  # type: ignore[arg-type]
+                if isinstance(error, KeyboardInterrupt):
+                    interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def _serve(self, ticket: _Ticket) -> None:
         try:
@@ -128,7 +146,9 @@ class Turn:
             inner = nested.popleft()
             try:
                 self._apply(inner)
-            except Exception as raised:  # noqa: BLE001 - its dispatcher has gone on already
+            except BaseException as raised:  # noqa: BLE001 - its dispatcher has gone on already
                 self._failed(inner, raised)
+                if error is None and not isinstance(raised, Exception):
+                    error = raised
         if error is not None:
             raise error
