@@ -381,3 +381,50 @@ def test_posted_actions_keep_their_order_before_a_later_dispatch() -> None:
             thread.join()
         for name in range(4):
             assert [what for who, what in store.state if who == name] == [*range(200), "end"]
+
+
+def test_a_saga_that_cannot_be_started_spoils_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    """Listeners hear of the new state, the other sagas start, and the dispatcher is told."""
+    ran: list[str] = []
+
+    def good() -> Any:
+        ran.append("good")
+        yield Put(Action("from good"))
+
+    def reducer(state: Any, action: Action) -> Any:
+        return ReducerResult("new", sagas=[42, good]) if action.type == "go" else state
+
+    store = fake_store(reducer)
+    heard: list[Any] = []
+    store.subscribe(lambda: heard.append(store.state))
+    with pytest.raises(StateError, match=r"on go could not be started: .* got 42\."):
+        store.dispatch(Action("go"))
+    store.dispatch(Action("next"))
+    assert ran == ["good"]
+    assert heard[0] == "new"
+
+
+def test_a_base_exception_in_a_listener_keeps_nothing_from_the_others() -> None:
+    """The other listeners and the sagas hear the action; then the dispatcher gets it."""
+    store = fake_store()
+    heard: list[int] = []
+
+    def leave() -> None:
+        if store.state == 1:
+            raise SystemExit(3)
+
+    store.subscribe(leave)
+    store.subscribe(lambda: heard.append(store.state))
+    task = store.run_saga(lambda: (yield Take("add")))
+    with pytest.raises(SystemExit):
+        store.dispatch(Action("add"))
+    store.dispatch(Action("add"))
+    assert heard == [1, 2]
+    assert task.result(0) == Action("add")
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, 2.0, "4", "many", float("inf")])
+def test_a_number_of_workers_that_cannot_be_is_refused(workers: Any) -> None:
+    """With the value received."""
+    with pytest.raises(StateError, match="max_workers must be a whole number"):
+        Store(count, max_workers=workers)

@@ -64,7 +64,7 @@ class Store:
                 f"A reducer must be callable, got {reducer!r}.", hint="Pass (state, action) -> state."
             )
         if max_workers is not None and (
-            isinstance(max_workers, bool) or int(max_workers) != max_workers or max_workers < 1
+            isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1
         ):
             raise StateError(f"max_workers must be a whole number of at least 1, got {max_workers!r}.")
         self._reducer = reducer
@@ -176,10 +176,12 @@ class Store:
             ) from error
         finally:
             self._reducing = False
+        # Raised when everybody has heard: the state has changed by then.
+        failure: BaseException | None = None
         kind = result.__class__
         if kind is ReducerResult or kind is Quit:
             self._state = result.state
-            self._start(result)
+            failure = self._start(result, action)
         else:
             self._state = result
         for listener in self._listeners:
@@ -187,15 +189,27 @@ class Store:
                 listener()
             except Exception:  # noqa: BLE001 - a broken listener never hurts the others
                 _log.exception("A listener of the store failed on %s; the others still hear", action.type)
+            except BaseException as raised:  # noqa: BLE001 - likewise, but it is for whoever dispatched
+                failure = raised
         self._runner.hear(action)
+        if failure is not None:
+            raise failure
 
-    def _start(self, result: ReducerResult | Quit) -> None:
+    def _start(self, result: ReducerResult | Quit, action: Action) -> StateError | None:
+        """Start what the reducer asked for; returns what to tell the dispatcher if something of it cannot be."""
         if isinstance(result, Quit):
             self._quit = result
-        for saga in result.sagas:
-            self._runner.start(saga)
-        for command in result.cmds:
-            self._runner.start(run_command(command))
+        failure: StateError | None = None
+        for source in (*result.sagas, *[run_command(command) for command in result.cmds]):
+            try:
+                self._runner.start(source)
+            except Exception as error:  # noqa: BLE001 - the rest is started, and the dispatcher told
+                failure = StateError(
+                    f"A saga that the reducer returned on {action.type} could not be started: {error}",
+                    hint="The state has changed, and everything else was started.",
+                )
+                failure.__cause__ = error
+        return failure
 
     def _report(self, action: Action, error: BaseException) -> None:
         _log.error("The store could not apply %s", action.type, exc_info=error)
