@@ -210,3 +210,68 @@ def test_chunks_of_any_size_make_the_same_lines(chunks: list[str]) -> None:
     if expected[-1] == "":
         expected.pop()
     assert lines == expected
+
+
+def test_bytes_that_end_in_the_middle_of_a_character_are_not_lost() -> None:
+    """They come at the end, shown as invalid."""
+
+    def work() -> None:
+        sys.stdout.buffer.write(b"caf\xc3")
+
+    assert captured(work) == [("stdout", "caf\ufffd")]
+
+
+def test_threads_that_write_bytes_do_not_spoil_each_others_characters() -> None:
+    """Each thread's half-written character is its own, also in a copied context."""
+
+    def work() -> None:
+        sys.stdout.buffer.write("ü".encode()[:1])
+
+        def other() -> None:
+            sys.stdout.buffer.write("other ä\n".encode())
+
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(other,))
+        thread.start()
+        thread.join()
+        sys.stdout.buffer.write("ü".encode()[1:] + b" own\n")
+
+    assert captured(work) == [("stdout", "other ä"), ("stdout", "ü own")]
+
+
+def test_whoever_prints_because_of_a_line_is_not_captured(capsys: pytest.CaptureFixture[str]) -> None:
+    """A listener that draws progress on the handler's thread would otherwise feed itself for ever."""
+    lines: list[str] = []
+
+    def emit(stream: str, line: str) -> None:
+        lines.append(line)
+        assert len(lines) < 10
+        print(f"drawn: {line}")
+
+    sink = LineSink(emit)
+
+    def work() -> None:
+        current_sink.set(sink)
+        print("one")
+        print("two", end="")
+        sink.flush()
+        print("three")
+
+    with capture_output():
+        contextvars.copy_context().run(work)
+    assert lines == ["one", "two", "three"]
+    assert capsys.readouterr().out == "drawn: one\ndrawn: two\ndrawn: three\n"
+
+
+def test_a_process_without_standard_streams_captures_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sys.stdout is None when the process was started with it closed; printing does nothing then."""
+    monkeypatch.setattr(sys, "stdout", None)
+
+    def work() -> None:
+        print("kept", flush=True)
+        assert not sys.stdout.isatty()
+
+    with capture_output():
+        print("to nobody", flush=True)
+        lines = captured(work)
+    assert sys.stdout is None
+    assert lines == [("stdout", "kept")]

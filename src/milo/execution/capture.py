@@ -22,17 +22,19 @@ class LineSink:
     """Turns what one attempt writes into whole lines.
 
     Each thread's unfinished line is kept apart, so that lines of threads which print at the same time do not mix.
-    Thread-safe: a thread only touches its own unfinished lines, and `flush` takes each of them at once.
+    Thread-safe: a thread only touches its own unfinished lines, and `flush` takes each of them at once. Whatever
+    prints because a line was emitted (a listener that draws progress) is not captured itself.
 
     Args:
         emit: Called with (stream, line) for each whole line, without its newline.
     """
 
-    __slots__ = ("_emit", "_unfinished")
+    __slots__ = ("_decoders", "_emit", "_unfinished")
 
     def __init__(self, emit: Callable[[str, str], None]) -> None:
         self._emit = emit
         self._unfinished: dict[tuple[str, int], list[str]] = {}
+        self._decoders: dict[tuple[str, int], codecs.IncrementalDecoder] = {}
 
     def write(self, stream: str, text: str) -> None:
         """Take what was written to `stream`, a newline at the end of it or not."""
@@ -49,21 +51,44 @@ class LineSink:
         *lines, rest = text.split("\n")
         if rest:
             self._unfinished[key] = [rest]
-        for line in lines:
-            self._emit(stream, line.removesuffix("\r"))
+        self._give([(stream, line) for line in lines])
+
+    def write_bytes(self, stream: str, data: bytes) -> None:
+        """Like `write`, for bytes; what is not UTF-8 becomes U+FFFD."""
+        key = (stream, threading.get_ident())
+        decoder = self._decoders.get(key)
+        if decoder is None:
+            decoder = self._decoders[key] = codecs.getincrementaldecoder("utf-8")("replace")
+        self.write(stream, decoder.decode(data))
 
     def flush(self) -> None:
         """Give out what was written without a final newline, in the order in which it was begun."""
+        for key in list(self._decoders):
+            decoder = self._decoders.pop(key, None)
+            rest = decoder.decode(b"", True) if decoder is not None else ""
+            if rest:
+                self._unfinished.setdefault(key, []).append(rest)
         for key in list(self._unfinished):
             pieces = self._unfinished.pop(key, None)
             if pieces:
-                self._emit(key[0], "".join(pieces).removesuffix("\r"))
+                self._give([(key[0], "".join(pieces))])
+
+    def _give(self, lines: list[tuple[str, str]]) -> None:
+        token = current_sink.set(None)
+        try:
+            for stream, line in lines:
+                self._emit(stream, line.removesuffix("\r"))
+        finally:
+            current_sink.reset(token)
 
 
 class Router(io.TextIOBase):
-    """Stands in for sys.stdout or sys.stderr: text of a phase goes to its sink, all other to the real stream."""
+    """Stands in for sys.stdout or sys.stderr: text of a phase goes to its sink, all other to the real stream.
 
-    def __init__(self, stream: str, target: TextIO) -> None:
+    There is no real stream when the process was started with it closed: sys.stdout is None then.
+    """
+
+    def __init__(self, stream: str, target: TextIO | None) -> None:
         self.stream = stream
         self.target = target
         self.uses = 0
@@ -72,20 +97,21 @@ class Router(io.TextIOBase):
     def write(self, text: str, /) -> int:
         sink = current_sink.get()
         if sink is None:
-            return self.target.write(text)
+            return self.target.write(text) if self.target is not None else len(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         sink.write(self.stream, text)
         return len(text)
 
     def flush(self) -> None:
-        self.target.flush()
+        if self.target is not None:
+            self.target.flush()
 
     def isatty(self) -> bool:
-        return current_sink.get() is None and self.target.isatty()
+        return current_sink.get() is None and self.target is not None and self.target.isatty()
 
     def fileno(self) -> int:
-        return self.target.fileno()
+        return self.target.fileno() if self.target is not None else super().fileno()
 
     def writable(self) -> bool:
         return True
@@ -117,17 +143,15 @@ class _RouterBytes(io.BufferedIOBase):
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._decoder: ContextVar[codecs.IncrementalDecoder | None] = ContextVar("milo_decoder", default=None)
 
     def write(self, data: Any, /) -> int:
-        if current_sink.get() is None:
-            return int(self._router.target.buffer.write(data))
-        decoder = self._decoder.get()
-        if decoder is None:
-            decoder = codecs.getincrementaldecoder("utf-8")("replace")
-            self._decoder.set(decoder)
-        self._router.write(decoder.decode(bytes(data)))
-        return len(data)
+        sink = current_sink.get()
+        target = self._router.target
+        if sink is not None:
+            sink.write_bytes(self._router.stream, bytes(data))
+        elif target is not None:
+            return int(target.buffer.write(data))
+        return memoryview(data).nbytes
 
     def writable(self) -> bool:
         return True
@@ -169,7 +193,8 @@ def _install(stream: str) -> Router:
     router = Router(stream, current)
     router.uses = 1
     setattr(sys, stream, router)
-    _move_logging(current, router)
+    if current is not None:
+        _move_logging(current, router)
     return router
 
 
@@ -178,7 +203,8 @@ def _uninstall(router: Router) -> None:
     if not router.uses:
         if getattr(sys, router.stream) is router:
             setattr(sys, router.stream, router.target)
-        _move_logging(router, router.target)
+        if router.target is not None:
+            _move_logging(router, router.target)
 
 
 def _move_logging(old: Any, new: Any) -> None:
