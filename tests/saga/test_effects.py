@@ -116,3 +116,20 @@ def test_what_cannot_work_is_refused_when_it_is_made(make: Any) -> None:
     """With a StateError that says what was received."""
     with pytest.raises(StateError):
         make()
+
+
+@pytest.mark.parametrize("kind", [Call, TryCall, Retry])
+def test_equal_effects_have_equal_hashes(kind: Any) -> None:
+    """The order of keyword arguments means nothing."""
+    one, other = kind(print, (), {"a": 1, "b": 2}), kind(print, (), {"b": 2, "a": 1})
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+@pytest.mark.parametrize("kind", [Call, TryCall, Retry])
+def test_an_effect_does_not_change_with_the_dict_it_was_made_of(kind: Any) -> None:
+    """It keeps a copy."""
+    kwargs = {"a": 1}
+    effect = kind(print, (), kwargs)
+    kwargs["a"] = 2
+    assert effect.kwargs == {"a": 1}

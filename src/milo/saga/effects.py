@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -84,10 +84,10 @@ class Call(Effect):
     ) -> None:
         _call_args(self, args if args.__class__ is tuple else tuple(args))
         _call_fn(self, fn)
-        _call_kwargs(self, kwargs if kwargs is not None else {})
+        _call_kwargs(self, dict(kwargs) if kwargs else {})
 
     def __hash__(self) -> int:
-        return hash(("Call", self.fn, self.args, tuple(self.kwargs.items())))
+        return hash(("Call", self.fn, self.args, frozenset(self.kwargs.items())))
 
 
 _call_fn, _call_args, _call_kwargs = setters(Call)
@@ -105,10 +105,10 @@ class TryCall(Effect):
     def __init__(
         self, fn: Callable[..., Any], args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> None:
-        assign(self, _TRY_CALL, (fn, tuple(args), {} if kwargs is None else kwargs))
+        assign(self, _TRY_CALL, (fn, tuple(args), dict(kwargs or {})))
 
     def __hash__(self) -> int:
-        return hash(("TryCall", self.fn, self.args, tuple(self.kwargs.items())))
+        return hash(("TryCall", self.fn, self.args, frozenset(self.kwargs.items())))
 
 
 _TRY_CALL = setters(TryCall)
@@ -275,7 +275,7 @@ class Retry(Effect):
         values = (
             fn,
             tuple(args),
-            {} if kwargs is None else kwargs,
+            dict(kwargs or {}),
             max_attempts,
             backoff,
             base_delay,
@@ -292,7 +292,7 @@ class Retry(Effect):
 
     def __hash__(self) -> int:
         return hash(
-            ("Retry", self.fn, self.args, tuple(self.kwargs.items()), self.max_attempts, self.backoff)
+            ("Retry", self.fn, self.args, frozenset(self.kwargs.items()), self.max_attempts, self.backoff)
         )
 
 
@@ -365,6 +365,6 @@ _DEBOUNCE = setters(Debounce)
 
 
 def _seconds(what: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise StateError(f"{what} must be a finite number of seconds, at least 0, got {value!r}.")
     return value

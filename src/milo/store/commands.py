@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,10 +24,10 @@ class Cmd(Value):
     kwargs: dict[str, Any]
 
     def __init__(self, fn: Callable[..., Any], args: Any = (), kwargs: dict[str, Any] | None = None) -> None:
-        assign(self, _CMD, (fn, tuple(args), {} if kwargs is None else kwargs))
+        assign(self, _CMD, (fn, tuple(args), dict(kwargs or {})))
 
     def __hash__(self) -> int:
-        return hash(("Cmd", self.fn, self.args, tuple(self.kwargs.items())))
+        return hash(("Cmd", self.fn, self.args, frozenset(self.kwargs.items())))
 
 
 class _Several(Value):
@@ -35,8 +35,10 @@ class _Several(Value):
     __match_args__ = ("cmds",)
     cmds: tuple[Command, ...]
 
-    def __init__(self, *cmds: Command) -> None:
-        flat = cmds[0] if len(cmds) == 1 and isinstance(cmds[0], tuple | list) else cmds
+    def __init__(self, *cmds: Command | Iterable[Command]) -> None:
+        flat: list[Command] = []
+        for each in cmds:
+            flat += [each] if isinstance(each, Value) else each
         _SEVERAL[0](self, tuple(flat))
 
     def __repr__(self) -> str:
