@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -106,3 +107,25 @@ def test_values_from_many_threads_arrive_once_and_in_order() -> None:
         for base in range(4):
             mine = [number for who, number in got if who == base]
             assert mine == sorted(mine)
+
+
+def test_takes_that_timed_out_leave_nothing_behind(world: World) -> None:
+    """And whoever still waits keeps its place."""
+    channel = Channel()
+    got: list[Any] = []
+
+    def patient(name: str) -> Any:
+        got.append((name, (yield Take(channel))))
+
+    def impatient() -> Any:
+        for _ in range(1_000):
+            with contextlib.suppress(TimeoutError):
+                yield Take(channel, timeout=0.01)
+
+    world.run(lambda: patient("first"))
+    world.run(lambda: patient("second"))
+    world.result(impatient)
+    assert len(channel._takers) <= 100
+    channel.put(1)
+    channel.put(2)
+    assert got == [("first", 1), ("second", 2)]

@@ -84,3 +84,32 @@ def test_a_task_that_waits_for_something_else_by_now_is_not_answered() -> None:
     hearing.drop(dropped, "x")
     task.epoch += 1
     assert hearing.take(hearing.note(Action("x")), Action("x")) == []
+
+
+def test_what_a_saga_puts_after_another_began_to_wait_is_heard_by_that_one() -> None:
+    """A child that its parent forked on the same way hears the parent's later puts, not the earlier ones."""
+    hearing, child, parent = Hearing(), a_task(), a_task()
+    hearing.add(a_task(), "x")
+
+    def put() -> int:
+        hearing.putting = Action("x")
+        return hearing.note(hearing.putting)
+
+    hearing.resume(hearing.applied)
+    before = put()
+    hearing.add(child, "x")
+    after = put()
+    hearing.add(parent, "x")
+    assert child not in hearing.take(before, Action("x"))
+    assert hearing.take(after, Action("x")) == [child]
+    assert hearing.take(hearing.note(Action("x")), Action("x")) == [parent]
+
+
+def test_putting_very_many_costs_each_the_same() -> None:
+    """A saga that puts 200,000 actions without a pause is not slowed down by its own memory of them."""
+    hearing, task = Hearing(), a_task()
+    hearing.add(a_task(), "x")
+    hearing.putting = action = Action("x")
+    numbers = [hearing.note(action) for _ in range(200_000)]
+    hearing.add(task, "x")
+    assert not any(task in hearing.take(number, action) for number in numbers)

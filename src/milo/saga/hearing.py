@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from bisect import bisect_left
+from typing import NamedTuple
 
 from milo.action import Action
 from milo.saga.task import SagaTask
 
 __all__ = ["Hearing"]
-
-_NO_PUTS: Final[tuple[int, ...]] = ()
 
 
 class _Taker(NamedTuple):
@@ -17,7 +16,16 @@ class _Taker(NamedTuple):
 
     epoch: int
     moment: int
-    own_puts: tuple[int, ...]
+    own_puts: list[int]
+    own_count: int
+
+    def is_past(self, number: int) -> bool:
+        """Whether the action `number` came before this Take, or was put by its saga on the way to it."""
+        if number <= self.moment:
+            return True
+        # Only the first `own_count`: others on the same way may have put more since.
+        place = bisect_left(self.own_puts, number, 0, self.own_count)
+        return place < self.own_count and self.own_puts[place] == number
 
 
 class Hearing:
@@ -37,7 +45,7 @@ class Hearing:
         self.applied = 0
         self.putting: Action | None = None
         self._moment = 0
-        self._own_puts = _NO_PUTS
+        self._own_puts: list[int] = []
         self._starting: set[SagaTask] = set()
         self._types: set[str] = set()
         self._takers: dict[str, dict[SagaTask, _Taker]] = {}
@@ -49,7 +57,7 @@ class Hearing:
         if action.type not in self._types and not self._starting:
             return 0
         if action is self.putting:
-            self._own_puts = (*self._own_puts, number)
+            self._own_puts.append(number)
         return number
 
     def starting(self, task: SagaTask) -> int:
@@ -65,12 +73,15 @@ class Hearing:
     def resume(self, moment: int) -> None:
         """A saga is resumed: what was applied up to `moment` is past for its next Take."""
         self._moment = moment
-        self._own_puts = _NO_PUTS
+        if self._own_puts:
+            self._own_puts = []
 
     def add(self, task: SagaTask, action_type: str) -> None:
         """Let `task` hear the next action of a type."""
         self._types.add(action_type)
-        self._takers.setdefault(action_type, {})[task] = _Taker(task.epoch, self._moment, self._own_puts)
+        self._takers.setdefault(action_type, {})[task] = _Taker(
+            task.epoch, self._moment, self._own_puts, len(self._own_puts)
+        )
 
     def drop(self, task: SagaTask, action_type: str) -> None:
         """`task` no longer waits for a type."""
@@ -84,7 +95,7 @@ class Hearing:
         for task, taker in self._takers.pop(action.type, {}).items():
             if task.epoch != taker.epoch:
                 continue
-            if number <= taker.moment or number in taker.own_puts:
+            if taker.is_past(number):
                 self._takers.setdefault(action.type, {})[task] = taker
             else:
                 answered.append(task)
