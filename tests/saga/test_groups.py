@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milo.action import SAGA_ERROR, Action
-from milo.saga import All, Cancel, Delay, Fork, Join, Put, Race, SagaCancelled
+from milo.saga import All, Call, Cancel, Delay, Fork, Join, Put, Race, SagaCancelled, Take, Timeout, TryCall
 
 from .world import World
 
@@ -223,3 +223,83 @@ def test_every_saga_of_a_random_tree_ends_and_cleans_up_once(tree: Any, cancel_a
     assert sorted(left) == sorted(entered)
     assert not world.store._runner._tasks
     world.store.shutdown()
+
+
+def test_an_error_in_the_cleanup_of_a_loser_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for it any more, but it is not hidden."""
+
+    def loser() -> Any:
+        try:
+            yield Delay(9)
+        finally:
+            raise ValueError("in the cleanup")
+
+    def saga() -> Any:
+        return (yield Race([loser, after(1, "won")]))
+
+    assert world.result(saga) == "won"
+    assert "nobody waited" in caplog.text
+    assert "in the cleanup" in caplog.text
+
+
+def test_an_error_in_the_cleanup_of_a_cancelled_all_is_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The parent was cancelled itself and hears no answer."""
+
+    def child() -> Any:
+        try:
+            yield Delay(9)
+        finally:
+            raise ValueError("in the cleanup")
+
+    def saga() -> Any:
+        yield All([child])
+
+    task = world.run(saga)
+    task.cancel()
+    assert task.cancelled()
+    assert "in the cleanup" in caplog.text
+
+
+def test_a_saga_that_is_cancelled_may_use_groups_in_its_cleanup(world: World) -> None:
+    """They answer as ever."""
+    log: list[Any] = []
+
+    def saga() -> Any:
+        try:
+            yield Delay(9)
+        finally:
+            log.append((yield All([after(1, "a"), after(2, "b")])))
+            log.append((yield Race([after(1, "c"), after(2, "d")])))
+            log.append((yield TryCall(lambda: "called")))
+            log.append((yield Timeout(Call(lambda: "in time"), 1)))
+            child = yield Fork(after(1, "attached"), attached=True)
+            log.append((yield Join(child)))
+
+    task = world.run(saga)
+    task.cancel()
+    world.clock.advance(9)
+    assert log == [("a", "b"), "c", ("called", None), "in time", "attached"]
+    assert task.cancelled()
+
+
+def test_a_child_that_is_forked_as_its_parent_is_cancelled_is_cancelled_too(world: World) -> None:
+    """The parent goes on once more between the cancellation and hearing of it."""
+    log: list[Any] = []
+
+    def parent() -> Any:
+        yield Fork(after(5, "early", log), attached=True)
+        yield Take("go")
+        yield Fork(after(5, "late", log), attached=True)
+        yield Delay(9)
+
+    task = world.run(parent)
+
+    def both() -> Any:
+        task.cancel()
+        yield Put(Action("go"))
+
+    world.run(both)
+    assert task.cancelled()
+    assert log == ["early", "late"]

@@ -293,3 +293,50 @@ print("end")
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
     assert (ended.stdout, ended.returncode) == ("end\n", 0), ended.stderr
+
+
+class UnprintableError(Exception):
+    """An error that cannot even be told."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize("refusal", [ValueError("middleware"), SystemExit(3)])
+def test_a_task_ends_though_nobody_takes_its_error(
+    refusal: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Middleware that raises on @@SAGA_ERROR neither keeps the task from ending nor stops the sagas."""
+
+    def middleware(next_dispatch: Any, get_state: Any) -> Any:
+        def dispatch(action: Action) -> Any:
+            if action.type == SAGA_ERROR:
+                raise refusal
+            return next_dispatch(action)
+
+        return dispatch
+
+    def fails() -> Any:
+        yield Delay(0)
+        raise KeyError("mine")
+
+    def works() -> Any:
+        yield Delay(0)
+        return "worked"
+
+    with Store(lambda state, action: state, middleware=[middleware]) as store:
+        assert isinstance(store.run_saga(fails).exception(10), KeyError)
+        assert store.run_saga(works).result(10) == "worked"
+    assert "A saga failed" in caplog.text
+
+
+def test_an_error_without_words_ends_its_task_as_well(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Its text is asked for only to report it."""
+
+    def saga() -> Any:
+        yield Delay(1)
+        raise UnprintableError
+
+    task = world.run(saga)
+    world.clock.advance(1)
+    assert isinstance(task.exception(0), UnprintableError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from milo.saga.runner import SagaRunner
 
 __all__ = ["Attached", "First", "Gather"]
+
+_log = logging.getLogger("milo")
 
 
 class Attached:
@@ -32,12 +35,13 @@ class Attached:
 class _Group:
     """Sagas that one parent waits for together; the parent is answered once."""
 
-    __slots__ = ("children", "epoch", "parent", "runner")
+    __slots__ = ("children", "epoch", "in_cleanup", "parent", "runner")
 
     def __init__(self, runner: SagaRunner, parent: SagaTask, sources: Iterable[SagaSource]) -> None:
         self.runner = runner
         self.parent = parent
         self.epoch = parent.epoch
+        self.in_cleanup = parent.cancelling
         self.children: dict[SagaTask, int] = {}
         try:
             for place, source in enumerate(sources):
@@ -48,8 +52,15 @@ class _Group:
 
     def settled(self, task: SagaTask) -> None:
         self.runner.child_settled(self.parent, task)
-        if task in self.children:
-            self._child_ended(task, self.children.pop(task))
+        place = self.children.pop(task, None)
+        if place is not None and self._awaited():
+            self._child_ended(task, place)
+        elif task.error is not None and not task.was_cancelled:
+            _log.error("A saga failed when nobody waited for it any more", exc_info=task.error)
+
+    def _awaited(self) -> bool:
+        """Whether the parent still waits, and was not cancelled since it began to."""
+        return self.parent.epoch == self.epoch and self.parent.cancelling == self.in_cleanup
 
     def _child_ended(self, task: SagaTask, place: int) -> None:
         raise NotImplementedError

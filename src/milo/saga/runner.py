@@ -159,8 +159,6 @@ class SagaRunner:
         if parent.children is None:
             parent.children = {}
         parent.children[child] = None
-        if parent.cancelling:
-            self._inbox.append((self._cancel, (child,)))
 
     def start_child(self, parent: SagaTask, source: SagaSource, owner: Owner) -> SagaTask:
         """Start a saga that `parent` waits for, once the parent has been put to rest."""
@@ -315,11 +313,12 @@ class SagaRunner:
             self._settle(task)
 
     def _report(self, task: SagaTask, error: BaseException) -> None:
-        payload = {"error": safe_text(str(error)), "type": type(error).__name__, "saga_id": task.id}
         try:
+            payload = {"error": safe_text(str(error)), "type": type(error).__name__, "saga_id": task.id}
             self.dispatch(Action(SAGA_ERROR, payload))
-        except StateError:
-            _log.exception("A saga failed, and the store would not take its @@SAGA_ERROR", exc_info=error)
+        except BaseException as refused:  # noqa: BLE001 - whatever it is, the task has to end
+            _log.error("A saga failed", exc_info=error)
+            _log.error("The store would not take its %s", SAGA_ERROR, exc_info=refused)
 
     def _cancel(self, task: SagaTask) -> None:
         if task.done() or task.cancelling:
@@ -337,6 +336,9 @@ class SagaRunner:
         if task.ended:
             task.was_cancelled = task.error is None
             return
+        # Those it forked after it was cancelled and before it hears of it; what its cleanup forks is left alone.
+        for child in task.children or ():
+            self._inbox.append((self._cancel, (child,)))
         wait = task.wait
         if wait is not None:
             wait.cancel()
