@@ -20,7 +20,7 @@ def test_every_effect_has_its_handler() -> None:
     """The table is complete."""
 
     def kinds(base: type) -> set[type]:
-        found = set(base.__subclasses__())
+        found: set[type] = set(base.__subclasses__())
         return found.union(*(kinds(each) for each in found)) if found else found
 
     public = {kind for kind in kinds(Effect) if not kind.__name__.startswith("_")}
@@ -197,3 +197,18 @@ def test_what_is_no_effect_is_refused_where_it_was_yielded(world: World) -> None
         return "refused"
 
     assert world.result(saga) == "refused"
+
+
+@pytest.mark.parametrize("kind", [Join, Cancel])
+def test_a_task_of_another_store_is_refused(world: World, kind: Any) -> None:
+    """Each store advances its own sagas alone."""
+    elsewhere = World()
+    foreign = elsewhere.run(lambda: (yield Take("x")))
+
+    def saga() -> Any:
+        with pytest.raises(StateError, match="of another store"):
+            yield kind(foreign)
+
+    world.result(saga)
+    assert not foreign.done()
+    elsewhere.store.shutdown()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
 
 from milo.saga import Call, Fork, Take
-from milo.saga.ports import current_job
+from milo.saga.ports import Job, current_job
 from milo.store import Store
 
 from .world import World
@@ -77,3 +80,52 @@ def test_each_call_has_its_own_copy_of_the_callers_context() -> None:
     with Store(lambda state, action: state, max_workers=1) as store:
         variable.set("later")
         assert store.run_saga(saga).result(10) == ("outer", "outer")
+
+
+def test_a_cancellation_that_cannot_be_told_still_reaches_the_saga(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A callback that raises is logged."""
+
+    def refuse() -> None:
+        raise RuntimeError("the loop is closed")
+
+    def work() -> None:
+        """Takes its time."""
+
+    world.seconds[work] = 5.0
+    task = world.run(lambda: (yield Call(work)))
+    job: Any = task.wait
+    job.on_cancel(refuse)
+    task.cancel()
+    assert task.cancelled()
+    assert "the loop is closed" in caplog.text
+
+
+def test_a_call_that_is_cancelled_as_it_begins_holds_no_worker() -> None:
+    """However close it gets, either the call sees the cancellation or its worker counts as abandoned."""
+    made: list[str] = []
+    abandoned: list[Job] = []
+    host = SimpleNamespace(
+        context=contextvars.copy_context(),
+        executor=SimpleNamespace(abandon=abandoned.append),
+        complete=lambda *args, **options: None,
+    )
+
+    class CancelledBetween(Job):
+        """Is cancelled right after it was looked at."""
+
+        __slots__ = ()
+        looks = 0
+
+        def __getattribute__(self, name: str) -> Any:
+            value = super().__getattribute__(name)
+            if name == "cancelled" and not CancelledBetween.looks:
+                CancelledBetween.looks = 1
+                self.cancel()
+            return value
+
+    job = CancelledBetween(cast(Any, host), None, 0, lambda: made.append("made"), (), {})
+    job.run()
+    assert made == ["made"]
+    assert abandoned == [job]

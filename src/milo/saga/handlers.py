@@ -45,7 +45,7 @@ def _fork(runner: SagaRunner, task: SagaTask, effect: fx.Fork) -> object:
 
 
 def _join(runner: SagaRunner, task: SagaTask, effect: fx.Join) -> object:
-    joined = _task_of(effect, effect.task)
+    joined = _task_of(runner, effect, effect.task)
     if joined is task:
         raise StateError("A saga cannot Join itself: it would wait for ever.", hint="Join another task.")
     if joined.done():
@@ -60,18 +60,24 @@ def _join(runner: SagaRunner, task: SagaTask, effect: fx.Join) -> object:
 
 
 def _cancel(runner: SagaRunner, task: SagaTask, effect: fx.Cancel) -> object:
-    target = _task_of(effect, effect.task)
+    target = _task_of(runner, effect, effect.task)
     if target.done():
         return None
     runner.cancel_and_return(task, target)
     return WAIT
 
 
-def _task_of(effect: fx.Effect, task: object) -> SagaTask:
+def _task_of(runner: SagaRunner, effect: fx.Effect, task: object) -> SagaTask:
     if not isinstance(task, SagaTask):
         raise StateError(
             f"{type(effect).__name__} needs a task, got {task!r}.",
             hint="Pass what Fork or run_saga answered.",
+        )
+    if task.runner is not runner:
+        # Each runner advances its own sagas alone; two at one generator would be undone by each other.
+        raise StateError(
+            f"{type(effect).__name__} got a task of another store: {task!r}.",
+            hint="Call its cancel(), or Call its result on a worker.",
         )
     return task
 

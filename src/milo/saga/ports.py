@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context, ContextVar
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from milo.clock import Clock
 
 __all__ = ["Executor", "Job", "JobHost", "current_job"]
+
+_log = logging.getLogger("milo")
 
 current_job: ContextVar[Job | None] = ContextVar("milo_current_job", default=None)
 """The Call that the running code belongs to; follows it into coroutines and copied contexts."""
@@ -102,9 +105,10 @@ class Job:
 
     def run(self) -> None:
         """Make the call on this thread, in its own copy of the host's context, and deliver the outcome."""
+        # Noted before the look: of a cancellation at the same time, either this sees it or it sees this run.
+        self._running = True
         if self.cancelled:
             return
-        self._running = True
         value, error = self.host.context.copy().run(self._invoke)
         self._running = False
         if not self._coroutine:
@@ -136,7 +140,10 @@ class Job:
             self._abandoned = self._running
             callbacks, self._callbacks = self._callbacks or (), None
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception:  # noqa: BLE001 - the saga that is being cancelled must hear of it all the same
+                _log.exception("A call could not be told that it was cancelled")
         if self._abandoned:
             self.host.executor.abandon(self)
 
