@@ -340,3 +340,28 @@ def test_an_error_without_words_ends_its_task_as_well(world: World, caplog: pyte
     task = world.run(saga)
     world.clock.advance(1)
     assert isinstance(task.exception(0), UnprintableError)
+
+
+def test_a_saga_may_shut_its_own_store_down() -> None:
+    """The others are cancelled and clean up when it has let go."""
+    log: list[str] = []
+
+    def other() -> Any:
+        try:
+            yield Take("never")
+        finally:
+            log.append("cleaned up")
+
+    with Store(lambda state, action: state) as store:
+
+        def closing() -> Any:
+            yield Delay(0)
+            store.shutdown()
+            log.append("shut down")
+            yield Delay(0)
+
+        tasks = [store.run_saga(other), store.run_saga(closing)]
+        for task in tasks:
+            task.wait_done(10)
+            assert task.cancelled()
+    assert log == ["shut down", "cleaned up"]

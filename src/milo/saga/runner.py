@@ -125,8 +125,14 @@ class SagaRunner:
             if task.owner is None:
                 self._inbox.append((self._cancel, (task,)))
         self._send(self._last_call, (cancelled,))
-        if self._carrier != threading.get_ident():
+        if self._carrier == threading.get_ident():
+            # A saga closes its own runner: the others hear of it, and all is finished, when this one has let go.
+            self._closed = True
+        else:
             cancelled.wait(timeout)
+            self._finish()
+
+    def _finish(self) -> None:
         self._closed = True
         for task in list(self._tasks.values()):
             task.was_cancelled = True
@@ -379,3 +385,5 @@ class SagaRunner:
             self._inbox.append((self._last_call, (cancelled,)))
         else:
             cancelled.set()
+            if self._closed:
+                self._finish()
