@@ -112,10 +112,40 @@ def test_many_abandoned_calls_leave_the_pool_with_its_full_strength() -> None:
         assert isinstance(executor, ThreadWorkers)
 
 
-def test_a_system_that_refuses_the_first_thread_is_told_to_the_caller(
+def test_a_system_that_refuses_the_first_thread_fails_the_calls_that_need_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And one that refuses a later one leaves the work to those that run."""
+    """They would otherwise wait for ever."""
+    refuse_threads(monkeypatch, "milo-worker")
+    with store_with(2) as store, pytest.raises(RuntimeError, match="can't start new thread"):
+        store.run_saga(call(int)).result(10)
+
+
+def test_a_system_that_refuses_a_later_thread_leaves_the_work_to_those_that_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three calls on one worker, one after the other."""
+    refuse_threads(monkeypatch, "milo-worker-2")
+    with store_with(2) as store:
+        assert store.run_saga(lambda: (yield All([call(int)] * 3))).result(10) == (0, 0, 0)
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the system refuse every thread whose name begins so."""
+    start = threading.Thread.start
+
+    def refuse(self: threading.Thread) -> None:
+        if self.name.startswith(name):
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_a_system_that_refuses_a_later_thread_leaves_the_work_to_those_that_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They look at the queue when they are done."""
     workers = ThreadWorkers(2)
 
     def refuse(self: threading.Thread) -> None:
@@ -123,11 +153,9 @@ def test_a_system_that_refuses_the_first_thread_is_told_to_the_caller(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     workers._jobs.append(None)  # type: ignore[arg-type]
-    with pytest.raises(RuntimeError, match="can't start"):
-        workers.wake()
     workers._threads = 1
     workers.wake()
-    assert (workers._threads, workers._searching) == (1, False)
+    assert (workers._threads, workers._searching, len(workers._jobs)) == (1, False, 1)
 
 
 def test_there_are_at_least_two_workers_by_default() -> None:
