@@ -157,14 +157,29 @@ def test_a_broken_view_is_logged_and_dropped_and_the_others_still_hear(
         assert broken.calls == ["actions"]
 
 
-def test_a_view_that_never_returns_is_left_behind_after_grace(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_on_state_that_never_returns_is_left_behind_after_grace(caplog: pytest.LogCaptureFixture) -> None:
     gate = threading.Event()
-    outbox = Outbox([Recorder(gate)], None)
+    outbox = Outbox([], lambda state: gate.wait(WAIT_S))
     with store_of(outbox) as store:
         store.dispatch(Action(PIPELINE_START, 0.0))
         outbox.close(store.get_state(), 0.01)
     gate.set()
     assert "has not kept up for 0.01 s and is left behind" in caplog.text
+
+
+def test_a_slow_view_is_waited_for_so_that_nothing_it_shows_is_lost() -> None:
+    gate = threading.Event()
+    slow = Recorder(gate)
+    outbox = Outbox([slow], None)
+    with store_of(outbox) as store:
+        store.dispatch(Action(PIPELINE_START, 0.0))
+        closing = threading.Thread(target=outbox.close, args=(store.get_state(), 0.0))
+        closing.start()
+        closing.join(0.1)
+        assert closing.is_alive()
+        gate.set()
+        closing.join(WAIT_S)
+        assert not closing.is_alive()
 
 
 def test_on_state_hears_the_last_state_exactly_once() -> None:

@@ -40,6 +40,7 @@ class Outbox:
 
     def __init__(self, views: Iterable[View], on_state: Callable[[PipelineState], object] | None) -> None:
         self._views = list(views)
+        self._patient = bool(self._views)
         if on_state is not None:
             self._views.append(_StateView(on_state))
         self._lock = threading.Lock()  # guards what follows
@@ -78,15 +79,18 @@ class Outbox:
         self._news.set()
 
     def close(self, state: PipelineState, grace: float) -> None:
-        """Tell what is left and then the end, `state`; wait for it for `grace` seconds at most."""
+        """Tell what is left and then the end, `state`.
+
+        Views are waited for, so that nothing they were to write is lost; `on_state` alone for `grace` seconds at most.
+        """
         if not self._views:
             return
         with self._lock:
             self._state = state
             self._closing = True
         self._wake()
-        if not self._told.wait(grace):
-            _log.warning("Something that watches the run has not kept up for %s s and is left behind", grace)
+        if not self._told.wait(None if self._patient else grace):
+            _log.warning("on_state has not kept up for %s s and is left behind", grace)
 
     def _serve(self) -> None:
         while True:
@@ -113,7 +117,7 @@ class Outbox:
     def _try(self, view: View, tell: Callable[..., None], *args: Any) -> None:
         try:
             tell(*args)
-        except Exception:  # noqa: BLE001 - a broken view never hurts the run
+        except BaseException:  # noqa: BLE001 - a broken view never hurts the run, nor this thread
             _log.exception("%r failed and is told no more; the run goes on", view)
             if view in self._views:
                 self._views.remove(view)
@@ -125,14 +129,23 @@ class _StateView:
     def __init__(self, on_state: Callable[[PipelineState], object]) -> None:
         self._on_state = on_state
         self._last: PipelineState | None = None
+        self._broken = False
 
     def __repr__(self) -> str:
         return f"on_state={self._on_state!r}"
 
     def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
         self._last = state
-        self._on_state(state)
+        self._tell(state)
 
     def close(self, state: PipelineState) -> None:
         if state is not self._last:
+            self._tell(state)
+
+    def _tell(self, state: PipelineState) -> None:
+        try:
             self._on_state(state)
+        except BaseException:  # noqa: BLE001 - a broken one never hurts the run; it may do better with the next state
+            if not self._broken:
+                _log.exception("%r failed; it is still told of later states, and the run goes on", self)
+            self._broken = True

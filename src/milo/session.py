@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
@@ -131,6 +132,7 @@ class Session:
         self._task: SagaTask | None = None
         self._news: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._cancelled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     # The steps of a run; `run` and `arun` differ only in how they wait.
 
@@ -169,6 +171,15 @@ class Session:
         interrupted code may hold is not touched.
         """
         self._news.put(_CANCEL)
+        if self._loop is not None:
+            # A loop that was closed meanwhile has nobody who waits.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._cancel_now)
+
+    def _cancel_now(self) -> None:
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
 
     def wait(self, task: SagaTask) -> None:
         """Wait until the run has ended, or for `grace` seconds after it was cancelled."""
@@ -181,8 +192,7 @@ class Session:
                 return  # what is still busy is left behind: it runs on daemon threads
             if news is _ENDED:
                 return
-            self._cancelled = True
-            task.cancel()
+            self._cancel_now()
             give_up = time.monotonic() + self._grace
 
     def finish(self, task: SagaTask) -> RunResult:
@@ -199,9 +209,11 @@ class Session:
                 store.dispatch(Action(PIPELINE_END, {"status": status, "at": self._clock.now()}))
         finally:
             state = store.get_state()
-            self._outbox.close(state, self._grace)
-            store.shutdown()
-            self._cleanup.close()
+            try:
+                self._outbox.close(state, self._grace)
+            finally:
+                store.shutdown()
+                self._cleanup.close()
         return RunResult(state, self.results, self.run_id)
 
     def run(self) -> RunResult:
@@ -231,21 +243,43 @@ class Session:
 
     async def arun(self) -> RunResult:
         """Run to the end without blocking the event loop. Cancelling the task cancels the run."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         task = self.start()
         task.on_done(partial(_tell_loop, loop, ended))
         try:
             await ended.wait()
         except asyncio.CancelledError:
-            self._cancelled = True
-            task.cancel()
+            self._cancel_now()
             # A second cancellation does not wait for the rest either.
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(ended.wait(), self._grace)
-            await asyncio.to_thread(self.finish, task)
+            await self._finish_beside(loop, task)
             raise
-        return await asyncio.to_thread(self.finish, task)
+        return await self._finish_beside(loop, task)
+
+    async def _finish_beside(self, loop: asyncio.AbstractEventLoop, task: SagaTask) -> RunResult:
+        """`finish` on a thread of its own: the loop's default executor may be busy, or never get to it."""
+        outcome: asyncio.Future[tuple[RunResult | None, BaseException | None]] = loop.create_future()
+
+        def finish() -> None:
+            try:
+                told: tuple[RunResult | None, BaseException | None] = (self.finish(task), None)
+            except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+                told = (None, error)
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+                loop.call_soon_threadsafe(_resolve, outcome, told)
+
+        threading.Thread(target=finish, name="milo-finish", daemon=True).start()
+        result, error = await outcome
+        if result is None:
+            raise error or StateError("The run has no result.")
+        return result
+
+
+def _resolve(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)
 
 
 def _tell_loop(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from milo.execution import LoopCoroutines, ThreadWorkers
-from milo.saga import All, Call
+from milo.saga import All, Call, SagaCancelled
 from milo.store import Store
 
 
@@ -133,3 +133,14 @@ def test_the_callers_loop_is_used_when_it_is_given() -> None:
     closed.close()
     with Store(lambda s, a: s, executor=ThreadWorkers(2, coroutines=LoopCoroutines(closed))) as store:
         assert isinstance(store.run_saga(call(where)).exception(10), RuntimeError)
+
+
+@pytest.mark.parametrize("kind", [SagaCancelled, GeneratorExit])
+def test_what_would_end_the_saga_itself_is_an_error_of_the_call(kind: type[BaseException]) -> None:
+    """A coroutine that raises it has failed; the saga was neither cancelled nor dropped."""
+
+    async def bad() -> None:
+        raise kind
+
+    with Store(lambda state, action: state) as store:
+        assert isinstance(store.run_saga(call(bad)).exception(10), RuntimeError)

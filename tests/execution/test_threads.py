@@ -142,22 +142,6 @@ def refuse_threads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
 
-def test_a_system_that_refuses_a_later_thread_leaves_the_work_to_those_that_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """They look at the queue when they are done."""
-    workers = ThreadWorkers(2)
-
-    def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    workers._jobs.append(None)  # type: ignore[arg-type]
-    workers._threads = 1
-    workers.wake()
-    assert (workers._threads, workers._searching, len(workers._jobs)) == (1, False, 1)
-
-
 def test_there_are_at_least_two_workers_by_default() -> None:
     """Otherwise one for each usable processor."""
     assert default_workers() >= 2

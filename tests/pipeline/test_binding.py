@@ -136,7 +136,6 @@ class GeneratorMachine:
         GeneratorMachine(),
         functools.partial(generator),
         functools.partial(functools.partial(async_generator)),
-        decorated(generator),
         functools.partial(GeneratorMachine()),
         GeneratorMachine().__call__,
     ],
@@ -233,3 +232,13 @@ def test_the_context_holds_the_dependencies_and_nothing_else() -> None:
         Phase("c", lambda context: dict(context), depends_on=("b",)),
     )
     assert milo.testing.run(pipeline).results["c"] == {"b": 2}
+
+
+def test_a_wrapper_that_collects_a_generator_is_no_generator() -> None:
+    """functools.wraps points to the generator function, but calling the wrapper gives the list."""
+
+    @functools.wraps(generator)
+    def collect() -> list[int]:
+        return list(generator())
+
+    assert Phase("a", collect).handler is collect

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from typing import Any, Protocol
 
+from milo.saga.effects import SagaCancelled
 from milo.saga.ports import Job
 
 __all__ = ["CoroutineThread", "Coroutines", "LoopCoroutines"]
@@ -57,8 +58,14 @@ class LoopCoroutines:
 
 async def _deliver(job: Job, coroutine: Coroutine[Any, Any, Any]) -> None:
     # Everything is caught: asyncio lets SystemExit and KeyboardInterrupt of a task end the whole loop.
+    value: Any = None
+    error: BaseException | None = None
     try:
-        value, error = await coroutine, None
+        value = await coroutine
+    except (GeneratorExit, SagaCancelled) as raised:
+        # Thrown into a saga they would mean that the saga itself is dropped or cancelled.
+        value, error = None, RuntimeError(f"The coroutine raised {type(raised).__name__}.")
+        error.__cause__ = raised
     except BaseException as raised:  # noqa: BLE001 - it belongs to the saga that asked
         value, error = None, raised
     job.deliver(value, error)

@@ -57,6 +57,15 @@ class ThreadWorkers:
     def wake(self) -> None:
         if not self._jobs or self._searching:
             return
+        try:
+            self._wake_one()
+        except RuntimeError as refused:
+            # Nobody will ever take them: whoever waits for them has to hear why.
+            while self._jobs:
+                job = self._jobs.popleft()
+                job.host.complete(job, None, refused, carry=False)
+
+    def _wake_one(self) -> None:
         with self._lock:
             if self._closed or self._searching or not self._jobs:
                 return

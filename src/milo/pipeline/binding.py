@@ -99,7 +99,8 @@ def _plain(handler: FunctionType) -> Binding | None:
 
 
 def _refuse_generators(name: str, handler: Any) -> None:
-    function = inspect.unwrap(handler) if hasattr(handler, "__wrapped__") else handler
+    # Not what functools.wraps points to: a wrapper may well collect what the generator inside it yields.
+    function = handler
     while isinstance(function, functools.partial):
         function = function.func
     candidates = [function]

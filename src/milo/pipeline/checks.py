@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable
 
 from milo.errors import PipelineError
 from milo.text import safe_line
 
 __all__ = ["check_count", "check_name", "check_number", "check_one_of", "is_printable", "names_of"]
+
+# Beyond it an int is no float any more, and sums of times would fail.
+_LARGEST = sys.float_info.max
 
 
 def is_printable(text: str) -> bool:
@@ -58,9 +61,9 @@ def check_one_of(what: str, value: object, allowed: tuple[str, ...]) -> None:
 
 
 def check_number(what: str, value: object, phase: str | None = None) -> None:
-    if value.__class__ is int and value >= 0:
+    if value.__class__ is int and 0 <= value <= _LARGEST:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
         raise PipelineError(f"{what}{_of(phase)} must be a finite number of at least 0, got {value!r}.")
 
 

@@ -169,7 +169,10 @@ def _phase_start(state: PipelineState, payload: Any) -> PipelineState:
         attempt,
         old.logs,
     )
-    return _next(state, now=now, leaves=state._leaves.set(number, leaf), current=state._roster.names[number])
+    # Started again, it no longer counts as finished.
+    finished = state._finished - state._roster.weights[number] if old.status in FINISHED else None
+    leaves = state._leaves.set(number, leaf)
+    return _next(state, now=now, leaves=leaves, current=state._roster.names[number], finished=finished)
 
 
 def _ended(status: str) -> Callable[[PipelineState, Any], PipelineState]:
