@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,28 @@ def test_main_returns_its_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert main(["no-such-command"]) == 2
     assert "No such command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "stdin"])
+def test_a_run_with_a_closed_standard_stream_still_ends_well(tmp_path: Path, closed: str) -> None:
+    """As under `>&-`: nothing is opened in its place that prints would then be written to."""
+    (tmp_path / "pipeline.py").write_text(
+        "from milo import Phase, Pipeline\npipeline = Pipeline('p', Phase('a', lambda: print('hello')))\n"
+    )
+    redirection = {"stdout": ">&-", "stderr": "2>&-", "stdin": "<&-"}[closed]
+    for option in ("--plain", "--json", "--quiet"):
+        command = f'"{sys.executable}" -m milo run pipeline.py {option} {redirection}'
+        ended = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        assert ended.returncode == 0, ended.stderr
+        assert "error" not in ended.stderr
+
+
+def test_whatever_the_file_raises_is_one_line_and_wrong_usage(tmp_path: Path) -> None:
+    """Also what is no Exception."""
+    (tmp_path / "pipeline.py").write_text("raise BaseException('odd')\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "milo", "run"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
+    assert ended.returncode == 2
+    assert "pipeline.py:1: BaseException: odd" in ended.stderr
+    assert "Traceback" not in ended.stderr

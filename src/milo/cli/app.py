@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import click
 
 from milo import __version__
+from milo.cli.stdio import fill_closed_streams
 from milo.errors import MiloError, StateError
 
 __all__ = ["Invocation", "cli", "main"]
@@ -104,6 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 completed, 1 failed, 2 wrong usage or nothing that could be loaded,
         130 interrupted.
     """
+    fill_closed_streams()
     invocation = Invocation()
     try:
         status = cli.main(

@@ -11,7 +11,25 @@ from typing import TextIO
 
 from milo.text import safe_line
 
-__all__ = ["stdout_for_json"]
+__all__ = ["fill_closed_streams", "stdout_for_json"]
+
+
+def fill_closed_streams() -> None:
+    """Give a process that was started with a standard stream closed (``>&-``) a null one in its place.
+
+    Otherwise the next file that is opened would get its descriptor, and be written to by everything that prints.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
 
 _DRAIN_S = 1.0
 

@@ -205,7 +205,9 @@ def _guarded(target: _Target, load: Callable[[], Any]) -> Any:
         raise TargetError(f"{place}: {type(error).__name__}: {error.msg}.") from error
     except MiloError as error:
         raise TargetError(f"{_where(error, target)}: {error}") from error
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise TargetError(f"{_where(error, target)}: {type(error).__name__}: {error}") from error
 
 
