@@ -125,6 +125,8 @@ class ThreadWorkers:
                 self.wake()
             job.run()
             if job.cancelled and not self._keep_after(job):
+                # It may have advanced sagas on its way back: the Calls they made are for others to find.
+                self.wake()
                 return
         with self._lock:
             self._threads -= 1
