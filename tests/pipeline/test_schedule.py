@@ -64,5 +64,5 @@ def test_what_is_put_back_is_ready_again_and_no_longer_runs() -> None:
 
 def test_dropping_lets_nothing_start() -> None:
     it = schedule(4, ("a", True, 1, ()), ("b", False, 2, ()))
-    it.drop_ready()
+    it.stop()
     assert (it.take_parallel(), it.take_exclusive()) == ([], None)

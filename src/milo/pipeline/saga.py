@@ -85,7 +85,7 @@ class Run:
         """Let no further phase start."""
         if not self.stopped:
             self.stopped = True
-            self.schedule.drop_ready()
+            self.schedule.stop()
             self.changed.put()
 
     def put(self, type: str, name: str, **fields: Any) -> Put:
@@ -141,7 +141,7 @@ def _fork(run: Run, numbers: list[int]) -> Saga:
     """Start a lane for each phase that was taken."""
     for place, number in enumerate(numbers):
         if run.stopped:
-            _put_back(run, numbers[place:])
+            run.schedule.put_back(numbers[place:])
             return
         key = object()
         run.lanes[key] = None
@@ -152,19 +152,13 @@ def _fork(run: Run, numbers: list[int]) -> Saga:
             run.limit_is_known = True
             run.schedule.limit = limit = getattr(task, "workers", run.schedule.limit)
             if place + 1 >= limit and place + 1 < len(numbers):
-                _put_back(run, numbers[place + 1 :])
+                run.schedule.put_back(numbers[place + 1 :])
                 return
-
-
-def _put_back(run: Run, numbers: Sequence[int]) -> None:
-    run.schedule.put_back(numbers)
-    if run.stopped:
-        run.schedule.drop_ready()
 
 
 def _wind_down(run: Run) -> Saga:
     """End what waits for a retry, and what runs if it shall not go on."""
-    _put_back(run, run.granted)
+    run.schedule.put_back(run.granted)
     run.granted = []
     run.delayed = []
     tasks = list(run.waiting.values())
@@ -233,8 +227,7 @@ def _wait_for_retry(run: Run, number: int, delay_s: float) -> Saga:
     """Let the time before a retry pass without holding a lane."""
     try:
         yield Delay(delay_s)
-        if not run.stopped:
-            run.schedule.push(number)
+        run.schedule.push(number)
     finally:
         run.waiting.pop(number, None)
         run.changed.put()
@@ -266,8 +259,6 @@ def _attempt(run: Run, number: int) -> Saga:
     run.results[name] = result
     yield run.put(types.PHASE_COMPLETE, name, result=result)
     run.schedule.release(number)
-    if run.stopped:
-        run.schedule.drop_ready()
     return None
 
 
@@ -281,8 +272,6 @@ def _failed(run: Run, number: int, attempt: int, error: BaseException) -> Saga:
         if policy.on_fail == "skip":
             yield run.put(types.PHASE_SKIPPED, phase.name, error=text)
             run.schedule.release(number)
-            if run.stopped:
-                run.schedule.drop_ready()
             return None
         if policy.on_fail == "retry" and attempt <= policy.max_retries and not run.stopped:
             delay_s = policy.delay_s(attempt)

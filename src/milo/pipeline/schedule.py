@@ -30,6 +30,7 @@ class Schedule:
         "_parallel",
         "_phases",
         "_ranks",
+        "_stopped",
         "graph",
         "limit",
         "running",
@@ -39,6 +40,7 @@ class Schedule:
         self.graph = graph
         self.limit = limit
         self.running = 0
+        self._stopped = False
         self._phases = phases
         self._ranks = graph.priority
         self._by_rank = [0] * len(phases)
@@ -52,7 +54,9 @@ class Schedule:
                 self.push(number)
 
     def push(self, number: int) -> None:
-        """Make a phase ready."""
+        """Make a phase ready, unless nothing shall start any more."""
+        if self._stopped:
+            return
         heappush(self._parallel if self._phases[number].parallel else self._exclusive, self._ranks[number])
 
     def release(self, number: int) -> None:
@@ -95,7 +99,8 @@ class Schedule:
         """One phase no longer runs."""
         self.running -= 1
 
-    def drop_ready(self) -> None:
+    def stop(self) -> None:
         """Let nothing start any more."""
+        self._stopped = True
         self._parallel.clear()
         self._exclusive.clear()
