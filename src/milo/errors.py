@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CycleError", "MiloError", "PipelineError", "StateError", "TargetError"]
+__all__ = ["CycleError", "MiloError", "PhaseCancelled", "PipelineError", "StateError", "TargetError"]
 
 
 class MiloError(Exception):
@@ -67,6 +67,14 @@ class CycleError(PipelineError):
             hint="Remove one of these dependencies so that some phase can start first.",
         )
         self.cycle = cycle
+
+
+class PhaseCancelled(BaseException):
+    """The phase that the running code belongs to was cancelled, or its time is up.
+
+    Raised inside a handler by `CurrentPhase.check` and `sh`. Not an Exception, so that a handler which catches those
+    and tries again does not go on for ever.
+    """
 
 
 class TargetError(MiloError, ValueError):

@@ -39,7 +39,7 @@ def test_it_is_a_value() -> None:
     assert repr(one).startswith("Attempt(name='sum', number=1, handler=")
     with pytest.raises(AttributeError):
         one.number = 3
-    assert Attempt("sum", 1, add).deadline is None
+    assert Attempt("sum", 1, add).run_id == ""
 
 
 @pytest.mark.parametrize("error", [GeneratorExit(), SagaCancelled()])

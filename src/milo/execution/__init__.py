@@ -2,15 +2,18 @@
 
 from milo.execution.capture import LineSink, capture_output, current_sink
 from milo.execution.coroutines import Coroutines, CoroutineThread, LoopCoroutines
+from milo.execution.current import CurrentPhase, current_phase
 from milo.execution.threads import ThreadWorkers, default_workers
 
 __all__ = [
     "CoroutineThread",
     "Coroutines",
+    "CurrentPhase",
     "LineSink",
     "LoopCoroutines",
     "ThreadWorkers",
     "capture_output",
+    "current_phase",
     "current_sink",
     "default_workers",
 ]

@@ -42,6 +42,11 @@ class LoopCoroutines:
             raise
 
     def _start(self, job: Job, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
+        if job.cancelled:
+            # A task that is cancelled before its first step would never say that it has ended.
+            coroutine.close()
+            job.deliver(None, asyncio.CancelledError())
+            return
         task = self._loop.create_task(_deliver(job, coroutine), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
@@ -32,18 +33,18 @@ class Attempt(Value):
         args: What it gets by position.
         kwargs: What it gets by name.
         capture: Whether its output becomes log lines.
-        deadline: Monotonic seconds by which it has to be done; None for no limit.
+        run_id: The run's name.
     """
 
-    __slots__ = ("args", "capture", "deadline", "handler", "kwargs", "name", "number")
-    __match_args__ = ("name", "number", "handler", "args", "kwargs", "capture", "deadline")
+    __slots__ = ("args", "capture", "handler", "kwargs", "name", "number", "run_id")
+    __match_args__ = ("name", "number", "handler", "args", "kwargs", "capture", "run_id")
     name: str
     number: int
     handler: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     capture: bool
-    deadline: float | None
+    run_id: str
 
     def __init__(
         self,
@@ -53,15 +54,15 @@ class Attempt(Value):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
         capture: bool = False,
-        deadline: float | None = None,
+        run_id: str = "",
     ) -> None:
         _args(self, args)
         _capture(self, capture)
-        _deadline(self, deadline)
         _handler(self, handler)
         _kwargs(self, kwargs if kwargs is not None else {})
         _name(self, name)
         _number(self, number)
+        _run_id(self, run_id)
 
     def __hash__(self) -> int:
         return hash((self.name, self.number, self.handler))
@@ -81,7 +82,7 @@ class Attempt(Value):
 
     def _captured(self, job: Job) -> Any:
         """Run the handler with its output going to log lines; what it left unfinished is given out at the end."""
-        sink = LineSink(_Lines(self.name, job))
+        sink = LineSink(partial(self.emit, job))
         with ExitStack() as cleanup:
             cleanup.enter_context(capture_output())
             # Not reset afterwards: the call has a context of its own, and threads that the handler
@@ -94,27 +95,13 @@ class Attempt(Value):
             return result
 
 
-async def _finish(coroutine: Coroutine[Any, Any, Any], cleanup: ExitStack) -> Any:
-    with cleanup:
-        return await coroutine
-
-
-class _Lines:
-    """Dispatches each line as an action, as long as its attempt is somebody's."""
-
-    __slots__ = ("_job", "_name")
-
-    def __init__(self, name: str, job: Job) -> None:
-        self._name = name
-        self._job = job
-
-    def __call__(self, stream: str, line: str) -> None:
-        job = self._job
-        if job.cancelled:
+    def emit(self, job: Job, stream: str, line: str) -> None:
+        """Dispatch a line of output as an action, as long as the attempt is somebody's."""
+        if job.dropped:
             return
         host = job.host
         payload = {
-            "name": self._name,
+            "name": self.name,
             "line": safe_line(line),
             "stream": stream,
             "timestamp": host.clock.now(),
@@ -126,4 +113,9 @@ class _Lines:
             return
 
 
-_name, _number, _handler, _args, _kwargs, _capture, _deadline = setters(Attempt)
+async def _finish(coroutine: Coroutine[Any, Any, Any], cleanup: ExitStack) -> Any:
+    with cleanup:
+        return await coroutine
+
+
+_name, _number, _handler, _args, _kwargs, _capture, _run_id = setters(Attempt)

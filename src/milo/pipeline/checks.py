@@ -8,7 +8,19 @@ from collections.abc import Iterable
 from milo.errors import PipelineError
 from milo.text import safe_line
 
-__all__ = ["check_count", "check_name", "check_number", "check_one_of", "is_printable", "names_of"]
+__all__ = [
+    "check_count",
+    "check_flag",
+    "check_fraction",
+    "check_limit",
+    "check_name",
+    "check_number",
+    "check_one_of",
+    "check_text",
+    "exceptions_of",
+    "is_printable",
+    "names_of",
+]
 
 # Beyond it an int is no float any more, and sums of times would fail.
 _LARGEST = sys.float_info.max
@@ -70,3 +82,37 @@ def check_number(what: str, value: object, phase: str | None = None) -> None:
 def check_count(what: str, value: object, phase: str | None = None) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise PipelineError(f"{what}{_of(phase)} must be a whole number of at least 0, got {value!r}.")
+
+
+def check_fraction(what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise PipelineError(f"{what} must be a number from 0 to 1, got {value!r}.")
+
+
+def check_limit(what: str, value: object, phase: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LARGEST:
+        raise PipelineError(
+            f"{what}{_of(phase)} must be a finite number of seconds above 0, got {value!r}.",
+            hint="Leave it out for no limit.",
+        )
+
+
+def check_text(what: str, value: object, phase: str) -> None:
+    if not isinstance(value, str):
+        raise PipelineError(f"{what}{_of(phase)} must be a string, got {value!r}.")
+
+
+def check_flag(what: str, value: object, phase: str) -> None:
+    if not isinstance(value, bool):
+        raise PipelineError(f"{what}{_of(phase)} must be True or False, got {value!r}.")
+
+
+def exceptions_of(what: str, value: object) -> tuple[type[Exception], ...]:
+    """Give `value`, an exception class or several, as a tuple; only subclasses of Exception are taken."""
+    kinds = value if isinstance(value, tuple) else tuple(value) if isinstance(value, list | set) else (value,)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            raise PipelineError(
+                f"{what} must hold subclasses of Exception, got {kind!r}.", hint=f"Write {what}=(OSError,)."
+            )
+    return kinds

@@ -172,6 +172,7 @@ class Pipeline:
         clock: Times | None = None,
         run_id: str | None = None,
         results: dict[str, Any] | None = None,
+        grace: float = 5.0,
     ) -> Callable[[], Saga]:
         """What runs this pipeline on a Store: a callable that returns the generator.
 
@@ -181,6 +182,7 @@ class Pipeline:
             clock: Where the times in the actions come from; the system's by default.
             run_id: Names the run in its actions; made up by default.
             results: Gets the phases' results by name.
+            grace: Seconds that what is cancelled may take to end, where it can be interrupted at all.
         """
 
         def saga() -> Saga:
@@ -195,6 +197,7 @@ class Pipeline:
                 keep_going=keep_going,
                 fail_fast=self.fail_fast,
                 results=results,
+                grace=grace,
             )
             return drive(run)
 

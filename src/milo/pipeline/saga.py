@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
+from zlib import crc32
 
 from milo.action import Action
 from milo.pipeline import actions as types
@@ -42,6 +43,7 @@ class Run:
         keep_going: Whether phases that do not depend on a failed one still run.
         fail_fast: Whether a failure cancels what is running.
         results: Gets the phases' results by name.
+        grace: Seconds that what is cancelled may take to end, where it can be interrupted at all.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Run:
         keep_going: bool = False,
         fail_fast: bool = False,
         results: dict[str, Any] | None = None,
+        grace: float = 5.0,
     ) -> None:
         self.phases = phases
         self.schedule = Schedule(phases, graph, limit if limit is not None else default_limit)
@@ -68,6 +71,7 @@ class Run:
         self.keep_going = keep_going
         self.fail_fast = fail_fast
         self.results = results if results is not None else {}
+        self.grace = grace
         self.attempts: dict[int, int] = {}
         # From the lanes to the scheduler: phases that were taken and want a lane, retries that want to wait.
         self.changed = Channel()
@@ -117,7 +121,9 @@ def drive(run: Run) -> Saga:
                 break
             yield Take(run.changed)
     except SagaCancelled:
-        # Attached sagas were told before this one: what they ran is accounted for.
+        # Attached sagas were told before this one; what they run may take its time to end.
+        while schedule.running:
+            yield Take(run.changed)
         yield from _end_retries(run, types.PHASE_CANCELLED)
         yield Put(Action(types.PIPELINE_CANCELLED, {"at": run.now()}))
         raise
@@ -243,7 +249,8 @@ def _attempt(run: Run, number: int) -> Saga:
     args, kwargs = phase.binding.arguments(_inputs(run.results, phase))
     yield run.put(types.PHASE_START, name, attempt=attempt)
     try:
-        result = yield Call(Attempt(name, attempt, phase.handler, args, kwargs, run.capture))
+        work = Attempt(name, attempt, phase.handler, args, kwargs, run.capture, run.run_id)
+        result = yield Call(work, timeout=phase.timeout, linger=run.grace)
     except SagaCancelled:
         yield run.put(types.PHASE_CANCELLED, name)
         raise
@@ -269,21 +276,33 @@ def _failed(run: Run, number: int, attempt: int, error: BaseException) -> Saga:
     text = describe(error)
     # SystemExit and the like are no failure that another attempt could mend, nor one to pass over.
     if isinstance(error, Exception):
-        if policy.on_fail == "skip":
+        skip = policy.on_fail == "skip"
+        if policy.on_fail == "retry" and isinstance(error, policy.retry_on):
+            if attempt > policy.max_retries:
+                skip = policy.then == "skip"
+            elif not run.stopped:
+                return (yield from _retry_later(run, number, attempt, text))
+        if skip:
             yield run.put(types.PHASE_SKIPPED, phase.name, error=text)
             run.schedule.release(number)
             return None
-        if policy.on_fail == "retry" and attempt <= policy.max_retries and not run.stopped:
-            delay_s = policy.delay_s(attempt)
-            run.attempts[number] = attempt + 1
-            fields = {"attempt": attempt, "error": text, "max_retries": policy.max_retries, "delay": delay_s}
-            yield run.put(types.PHASE_RETRY, phase.name, **fields)
-            return delay_s, text
     yield run.put(types.PHASE_FAILED, phase.name, error=text)
     run.failed = True
     if not run.keep_going:
         run.stop()
     return None
+
+
+def _retry_later(run: Run, number: int, attempt: int, error: str) -> Saga:
+    """Say that another attempt follows, and when. Answers like `_attempt`."""
+    phase = run.phases[number]
+    # Chance that depends on the run alone: whoever runs it again sees the same, and no import is paid for it.
+    chance = crc32(f"{run.run_id}:{phase.name}:{attempt}".encode("utf-8", "replace")) / 0xFFFFFFFF
+    delay_s = phase.policy.delay_s(attempt, chance)
+    run.attempts[number] = attempt + 1
+    fields = {"attempt": attempt, "error": error, "max_retries": phase.policy.max_retries, "delay": delay_s}
+    yield run.put(types.PHASE_RETRY, phase.name, **fields)
+    return delay_s, error
 
 
 def _inputs(results: Mapping[str, Any], phase: Phase) -> dict[str, Any]:

@@ -71,26 +71,44 @@ class Call(Effect):
     """Call ``fn(*args, **kwargs)`` on a worker; answers what it returns and raises what it raises.
 
     A coroutine that it returns is awaited.
+
+    Args:
+        fn: What to call.
+        args: What it gets by position.
+        kwargs: What it gets by name.
+        timeout: Seconds after which the call is told to end and the saga gets a TimeoutError; None for no limit.
+        linger: Seconds for which a saga that is cancelled, or whose time is up, lets the call end first if it can
+            be interrupted (a coroutine, a subprocess, a handler that heeds its cancellation). One that cannot, or
+            does not end by then, is abandoned.
     """
 
-    __slots__ = ("args", "fn", "kwargs")
-    __match_args__ = ("fn", "args", "kwargs")
+    __slots__ = ("args", "fn", "kwargs", "linger", "timeout")
+    __match_args__ = ("fn", "args", "kwargs", "timeout", "linger")
     fn: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    timeout: float | None
+    linger: float
 
     def __init__(
-        self, fn: Callable[..., Any], args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        fn: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        linger: float = 0.0,
     ) -> None:
         _call_args(self, args if args.__class__ is tuple else tuple(args))
         _call_fn(self, fn)
         _call_kwargs(self, dict(kwargs) if kwargs else {})
+        _call_timeout(self, timeout)
+        _call_linger(self, linger)
 
     def __hash__(self) -> int:
         return hash(("Call", self.fn, self.args, frozenset(self.kwargs.items())))
 
 
-_call_fn, _call_args, _call_kwargs = setters(Call)
+_call_fn, _call_args, _call_kwargs, _call_timeout, _call_linger = setters(Call)
 
 
 class TryCall(Effect):

@@ -29,8 +29,11 @@ def _put(runner: SagaRunner, task: SagaTask, effect: fx.Put) -> None:
 
 
 def _call(runner: SagaRunner, task: SagaTask, effect: fx.Call) -> object:
-    job = Job(runner, task, task.epoch, effect.fn, effect.args, effect.kwargs)
+    job = Job(runner, task, task.epoch, effect.fn, effect.args, effect.kwargs, effect.linger)
     task.wait = job
+    if effect.timeout is not None:
+        due = runner.clock.now() + effect.timeout
+        job.timer = runner.clock.call_at(due, partial(runner.overrun, job, effect.timeout))
     runner.executor.submit(job)
     return WAIT
 

@@ -6,12 +6,13 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context, ContextVar
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from milo.action import Action
-    from milo.clock import Clock
+    from milo.clock import Clock, Timer
 
 __all__ = ["Executor", "Job", "JobHost", "current_job"]
 
@@ -37,7 +38,7 @@ class Executor(Protocol):
         """Await `coroutine` in the current context and deliver its outcome to `job`."""
 
     def abandon(self, job: Job) -> None:
-        """`job` was cancelled while it ran: whatever holds it no longer counts as one of `workers`."""
+        """`job` was dropped while it ran: whatever holds it no longer counts as one of `workers`."""
 
     def close(self) -> None:
         """Let idle workers end; do not wait for busy ones."""
@@ -75,11 +76,15 @@ class Job:
         "_running",
         "args",
         "cancelled",
+        "dropped",
         "epoch",
         "fn",
+        "heeds",
         "host",
         "kwargs",
+        "linger",
         "task",
+        "timer",
     )
 
     def __init__(
@@ -90,6 +95,7 @@ class Job:
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
+        linger: float = 0.0,
     ) -> None:
         self.host = host
         self.task = task
@@ -97,11 +103,16 @@ class Job:
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
+        self.linger = linger
+        self.timer: Timer | None = None
+        # It was told to end; nobody takes its outcome any more; it looks at `cancelled` by itself.
         self.cancelled = False
+        self.dropped = False
+        self.heeds = False
         self._running = False
         self._abandoned = False
         self._coroutine = False
-        self._callbacks: list[Callable[[], None]] | None = None
+        self._callbacks: dict[object, Callable[[], None]] | None = None
 
     def run(self) -> None:
         """Make the call on this thread, in its own copy of the host's context, and deliver the outcome."""
@@ -131,33 +142,64 @@ class Job:
         """Hand over the outcome of a coroutine, from a thread that must not run sagas."""
         self.host.complete(self, value, error, carry=False)
 
-    def cancel(self) -> None:
-        """Tell the call that nobody waits for it any more, and stop counting its worker."""
+    def cancel(self) -> float:
+        """Tell the call to end.
+
+        Returns:
+            For how many seconds it is worth waiting for: `linger` where something has been told that can end it, and
+            0.0 where nothing has; then it is dropped.
+        """
         with _registering:
             if self.cancelled:
-                return
+                return 0.0
             self.cancelled = True
-            self._abandoned = self._running
-            callbacks, self._callbacks = self._callbacks or (), None
-        for callback in callbacks:
+            callbacks, self._callbacks = self._callbacks or {}, None
+            can_end = self._coroutine or (self._running and (self.heeds or bool(callbacks)))
+        for callback in callbacks.values():
             try:
                 callback()
             except Exception:  # noqa: BLE001 - the saga that is being cancelled must hear of it all the same
                 _log.exception("A call could not be told that it was cancelled")
+        if can_end and self.linger:
+            return self.linger
+        self.drop()
+        return 0.0
+
+    def drop(self) -> None:
+        """Nobody takes its outcome or its output any more, and its worker is no longer counted."""
+        with _registering:
+            if self.dropped:
+                return
+            self.dropped = True
+            self._abandoned = self._running
         if self._abandoned:
             self.host.executor.abandon(self)
 
     def was_abandoned(self) -> bool:
-        """Whether it was cancelled while a thread was busy with it; ask when that thread is back."""
+        """Whether it was dropped while a thread was busy with it; ask when that thread is back."""
         with _registering:
             return self._abandoned
 
-    def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the job is cancelled, at once if it has been."""
+    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when the job is cancelled, at once if it has been; returns what takes that back.
+
+        As long as it is registered, the job counts as one that can be interrupted.
+        """
+        key = object()
         with _registering:
             if not self.cancelled:
                 if self._callbacks is None:
-                    self._callbacks = []
-                self._callbacks.append(callback)
-                return
+                    self._callbacks = {}
+                self._callbacks[key] = callback
+                return partial(self._forget, key)
         callback()
+        return _nothing
+
+    def _forget(self, key: object) -> None:
+        with _registering:
+            if self._callbacks is not None:
+                self._callbacks.pop(key, None)
+
+
+def _nothing() -> None:
+    """Takes back what was never registered."""

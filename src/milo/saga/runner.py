@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 from milo.action import SAGA_ERROR, Action
@@ -24,6 +25,8 @@ from milo.text import safe_text
 __all__ = ["SagaRunner"]
 
 _log = logging.getLogger("milo")
+
+_MOST_LINGER_AFTER_LIMIT_S = 1.0
 
 
 class SagaRunner:
@@ -85,6 +88,8 @@ class SagaRunner:
 
     def complete(self, job: Job, value: Any, error: BaseException | None, *, carry: bool) -> None:
         """Take the outcome of a Call; with `carry` this thread advances the saga at once if it can."""
+        if job.timer is not None:
+            job.timer.cancel()
         self._inbox.append((self._resume, (job.task, job.epoch, value, error)))
         if carry:
             self._drain()
@@ -235,6 +240,8 @@ class SagaRunner:
 
     def _resume(self, task: SagaTask, epoch: int, value: Any, error: BaseException | None) -> None:
         if task.epoch == epoch and not self._closed:
+            if task.interruption is not None:
+                value, error, task.interruption = None, task.interruption, None
             self._advance(task, value, error)
 
     def _advance(self, task: SagaTask, value: Any, error: BaseException | None = None) -> None:
@@ -345,10 +352,40 @@ class SagaRunner:
         # Those it forked after it was cancelled and before it hears of it; what its cleanup forks is left alone.
         for child in task.children or ():
             self._inbox.append((self._cancel, (child,)))
+        self._interrupt(task, SagaCancelled())
+
+    def _interrupt(self, task: SagaTask, error: BaseException) -> None:
+        """Call off what a saga waits for and throw `error` into it, after a Call that can end by itself."""
+        if task.interruption is not None:
+            # It is ending already.
+            task.interruption = error
+            return
         wait = task.wait
-        if wait is not None:
-            wait.cancel()
-        self._advance(task, None, SagaCancelled())
+        linger_s = wait.cancel() if wait is not None else None
+        if linger_s and isinstance(wait, Job):
+            task.interruption = error
+            give_up = partial(self._send, self._give_up, (wait,))
+            wait.timer = self.clock.call_at(self.clock.now() + linger_s, give_up)
+        else:
+            self._advance(task, None, error)
+
+    def _give_up(self, job: Job) -> None:
+        """A Call has not ended in the time it was given."""
+        task = job.task
+        if task.epoch == job.epoch:
+            job.drop()
+            self._resume(task, job.epoch, None, None)
+
+    def overrun(self, job: Job, limit_s: float) -> None:
+        """The time of a Call is up; for its timer."""
+        self._send(self._overrun, (job, limit_s))
+
+    def _overrun(self, job: Job, limit_s: float) -> None:
+        task = job.task
+        if task.epoch == job.epoch and task.interruption is None:
+            # Whoever set a limit wants to go on soon after it.
+            job.linger = min(job.linger, _MOST_LINGER_AFTER_LIMIT_S)
+            self._interrupt(task, TimeoutError(f"timed out after {limit_s:g} s"))
 
     def _look(self, task: SagaTask, epoch: int, channel: Channel) -> None:
         if task.epoch != epoch:

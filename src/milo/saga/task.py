@@ -19,7 +19,8 @@ _making_event = threading.Lock()
 class Cancellable(Protocol):
     """What a task waits for, so that it can be told when nobody waits any more."""
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> float | None:
+        """Returns for how many seconds it is worth waiting until it has ended; nothing when it has."""
 
 
 class Owner(Protocol):
@@ -43,6 +44,7 @@ class SagaTask:
         "error",
         "generator",
         "id",
+        "interruption",
         "joiners",
         "owner",
         "runner",
@@ -59,6 +61,8 @@ class SagaTask:
         # Each wait has its number; a completion that carries an older one comes too late and is dropped.
         self.epoch = 0
         self.wait: Cancellable | None = None
+        # What is thrown into the saga once the Call that it waits for has been given time to end.
+        self.interruption: BaseException | None = None
         self.children: dict[SagaTask, None] | None = None
         self.joiners: list[tuple[SagaTask, int]] | None = None
         self.debounced: SagaTask | None = None
