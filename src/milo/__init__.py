@@ -9,7 +9,7 @@ The layers, lowest first; each imports only from those before it:
     store                   state, reducers, middleware, and sagas on them
     terminal                keys
     pipeline                phases, their graph, the generated reducer and saga
-    session                 run() and arun()
+    outbox, session         run() and arun()
     views                   a run shown: live rows, plain lines, JSON, the summary
     cli                     the command ``milo``
     testing                 a clock that is driven by hand, and runs in virtual time
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from milo.action import Action as Action
     from milo.errors import CycleError as CycleError
     from milo.errors import MiloError as MiloError
+    from milo.errors import PhaseCancelled as PhaseCancelled
     from milo.errors import PipelineError as PipelineError
     from milo.errors import StateError as StateError
+    from milo.execution.current import CurrentPhase as CurrentPhase
+    from milo.execution.current import current_phase as current_phase
     from milo.pipeline import Phase as Phase
     from milo.pipeline import PhaseLog as PhaseLog
     from milo.pipeline import PhasePolicy as PhasePolicy
@@ -69,7 +72,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "milo.action": ("Action",),
-    "milo.errors": ("CycleError", "MiloError", "PipelineError", "StateError"),
+    "milo.errors": ("CycleError", "MiloError", "PhaseCancelled", "PipelineError", "StateError"),
+    "milo.execution.current": ("CurrentPhase", "current_phase"),
     "milo.pipeline": ("Phase", "PhaseLog", "PhasePolicy", "PhaseStatus", "Pipeline", "PipelineState"),
     "milo.saga": (
         "All",

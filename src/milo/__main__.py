@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from milo.cli import main
+from milo.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

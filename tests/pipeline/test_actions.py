@@ -12,4 +12,4 @@ def test_every_action_type_is_its_constant_with_two_at_signs() -> None:
 def test_every_constant_is_handed_on_by_the_package() -> None:
     for name in actions.__all__:
         assert getattr(milo.pipeline, name) == getattr(actions, name)
-    assert len(actions.__all__) == 11
+    assert len(actions.__all__) == 12

@@ -237,7 +237,7 @@ def test_long_loops_leave_nothing_behind(world: World) -> None:
     world.result(saga, 1000)
     runner: SagaRunner = world.store._runner
     assert not runner._tasks
-    assert not runner._inbox
+    assert not runner.inbox
     assert world.clock.next_due() is None
     assert not any(runner.hearing._takers.values())
 

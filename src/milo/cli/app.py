@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import click
 
 from milo import __version__
+from milo.cli.signals import INTERRUPTED, ProcessSignals
 from milo.cli.stdio import fill_closed_streams
 from milo.errors import MiloError, StateError
 
-__all__ = ["Invocation", "cli", "main"]
+__all__ = ["Invocation", "call", "cli"]
 
 # Importing every command to list them would make `milo --help` pay for what `milo run` needs.
 _COMMANDS = {
@@ -27,14 +28,22 @@ _COMMANDS = {
     "completion": "Print the script that completes milo in a shell.",
 }
 
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _USAGE = 1, 2
 
 
 @dataclass
 class Invocation:
-    """What error handling must know of a command line, even of one that cannot be parsed to its end."""
+    """What is known beside the parsed command line, even of one that cannot be parsed to its end.
+
+    Attributes:
+        debug: Whether errors show their traceback.
+        signals: The process's signals, when the process is milo's own.
+        left_behind: Whether handlers still run that nobody waits for.
+    """
 
     debug: bool = False
+    signals: ProcessSignals | None = None
+    left_behind: bool = False
 
 
 class LazyGroup(click.Group):
@@ -95,18 +104,14 @@ def cli() -> None:
     """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+def call(argv: Sequence[str] | None, invocation: Invocation) -> int:
+    """Parse the arguments and run the command that they name; returns the exit status, whatever happens.
 
     Args:
         argv: The arguments after the program's name; the process's own when None.
-
-    Returns:
-        The exit status: 0 completed, 1 failed, 2 wrong usage or nothing that could be loaded,
-        130 interrupted.
+        invocation: Handed to the command, and filled by it.
     """
     fill_closed_streams()
-    invocation = Invocation()
     try:
         status = cli.main(
             args=None if argv is None else list(argv), prog_name="milo", standalone_mode=False, obj=invocation
@@ -118,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
         _drop_stdout()
         return _FAILED

@@ -21,6 +21,7 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "plain": (bool, "true or false"),
     "quiet": (bool, "true or false"),
     "color": (bool, "true or false"),
+    "mask": (list, "a list of names of environment variables"),
 }
 
 
@@ -40,6 +41,7 @@ class Config:
     plain: bool | None = None
     quiet: bool | None = None
     color: bool | None = None
+    mask: tuple[str, ...] | None = None
 
 
 def load_config(start: Path) -> Config:
@@ -83,6 +85,8 @@ def _check(path: Path, key: str, value: Any) -> None:
     fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if key == "jobs":
         fits = fits and value >= 1
+    if key == "mask":
+        fits = fits and all(isinstance(name, str) for name in value)
     if key == "grace":
         fits = fits and math.isfinite(value) and value >= 0
     if not fits:

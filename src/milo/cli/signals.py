@@ -1,62 +1,85 @@
-"""Ctrl-C and SIGTERM: the first ends the run in order, the second Ctrl-C ends the process at once."""
+"""Ctrl-C and SIGTERM for a process that is milo's own: from its first import to its last line."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
-__all__ = ["INTERRUPTED", "stopping_on_signals"]
+from milo.signals import ENDING
+
+__all__ = ["INTERRUPTED", "ProcessSignals"]
 
 INTERRUPTED = 130
 """The exit status of a run that was interrupted."""
 
-_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
-@contextmanager
-def stopping_on_signals(cancel: Callable[[], None], *, terminal: int | None = None) -> Iterator[None]:
-    """Cancel the run on the first signal, as long as the block lasts.
+class ProcessSignals:
+    """What an ending signal does to the process, from when it is made.
 
-    Args:
-        cancel: Called from the signal handler, so it may only wake somebody.
-        terminal: The file descriptor of a terminal whose cursor must come back; None where none was hidden.
+    Before a run it ends the process, and in a run it cancels; a second Ctrl-C ends the process at once. After the
+    run there is nothing left to end: its status stands.
     """
-    if threading.current_thread() is not threading.main_thread():
-        # Only the main thread may set handlers; elsewhere the program around us owns them.
-        yield
-        return
-    asked = False
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
-            _leave(terminal)
-        asked = True
-        cancel()
+    def __init__(self) -> None:
+        self._asked = False
+        self._run_over = False
+        self._cancel: Callable[[], None] | None = None
+        self._hurry: Callable[[], None] | None = None
+        self._terminal: int | None = None
 
-    before: dict[signal.Signals, Any] = {}
-    for number in _SIGNALS:
-        # What was ignored on purpose (nohup, a background job) stays ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def install(self) -> None:
+        """Take the signals over; only the main thread can."""
+        for number in ENDING:
+            # What was ignored on purpose (nohup, a background job) stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
 
+    def let_go(self) -> None:
+        """Ignore what still comes: the process is about to end, and its status stands."""
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
 
-def _leave(terminal: int | None) -> None:
-    if terminal is not None:
+    @contextmanager
+    def cancelling(
+        self, cancel: Callable[[], None], hurry: Callable[[], None], terminal: int | None
+    ) -> Iterator[None]:
+        """Cancel a run on the first signal, as long as the block lasts.
+
+        Args:
+            cancel: Called from the signal handler, so it may only wake somebody.
+            hurry: Called before the process ends at once; likewise.
+            terminal: The file descriptor of a terminal whose cursor must come back; None where none was hidden.
+        """
+        self._hurry, self._terminal = hurry, terminal
+        self._cancel = cancel
         try:
-            os.write(terminal, _SHOW_CURSOR + b"\r\n")
-        except OSError:
-            # The terminal is gone, and with it the cursor.
-            terminal = None
-    os._exit(INTERRUPTED)
+            yield
+        finally:
+            self._run_over = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._asked and number == signal.SIGINT:
+            self._leave()
+        if self._asked or self._run_over:
+            self._asked = True
+            return
+        self._asked = True
+        if self._cancel is None:
+            raise KeyboardInterrupt
+        self._cancel()
+
+    def _leave(self) -> None:
+        if self._hurry is not None:
+            self._hurry()
+        if self._terminal is not None:
+            try:
+                os.write(self._terminal, _SHOW_CURSOR + b"\r\n")
+            except OSError:
+                # The terminal is gone, and with it the cursor.
+                self._terminal = None
+        os._exit(INTERRUPTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -35,8 +35,11 @@ _DRAIN_S = 1.0
 
 
 @contextmanager
-def stdout_for_json() -> Iterator[TextIO]:
+def stdout_for_json(mask: Callable[[str], str]) -> Iterator[TextIO]:
     """Give the real stdout to the caller alone; what else is written to descriptors 1 and 2 goes to stderr.
+
+    Args:
+        mask: Applied to each line that goes to stderr.
 
     Yields:
         The real stdout.
@@ -45,7 +48,7 @@ def stdout_for_json() -> Iterator[TextIO]:
     wire_fd, stderr_fd = os.dup(1), os.dup(2)
     for number in (wire_fd, stderr_fd):
         os.set_inheritable(number, False)
-    pumps = [_Pump(1, stderr_fd), _Pump(2, stderr_fd)]
+    pumps = [_Pump(1, stderr_fd, mask), _Pump(2, stderr_fd, mask)]
     wire = open(wire_fd, "w", encoding="ascii", closefd=False)  # noqa: SIM115  # closed below, whatever it raises
     try:
         yield wire
@@ -65,7 +68,8 @@ def stdout_for_json() -> Iterator[TextIO]:
 class _Pump:
     """Takes over a file descriptor and copies its lines, made safe, to another."""
 
-    def __init__(self, number: int, target: int) -> None:
+    def __init__(self, number: int, target: int, mask: Callable[[str], str]) -> None:
+        self._mask = mask
         self._source, sink = os.pipe()
         os.dup2(sink, number)
         os.close(sink)
@@ -84,7 +88,8 @@ class _Pump:
     def _copy(self) -> None:
         with open(self._source, encoding="utf-8", errors="replace", newline="\n") as lines:
             for line in lines:
-                self._write(safe_line(line.rstrip("\r\n")).encode("utf-8", "replace") + b"\n")
+                text = self._mask(safe_line(line.rstrip("\r\n")))
+                self._write(text.encode("utf-8", "replace") + b"\n")
 
     def _write(self, data: bytes) -> None:
         try:

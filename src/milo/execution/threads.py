@@ -51,6 +51,10 @@ class ThreadWorkers:
         self._searching = False
         self._closed = False
 
+    @property
+    def abandoned(self) -> int:
+        return self._abandoned
+
     def submit(self, job: Job) -> None:
         self._jobs.append(job)
 

@@ -12,6 +12,7 @@ from milo.pipeline.actions import (
     PIPELINE_COMPLETE,
     PIPELINE_END,
     PIPELINE_START,
+    PIPELINE_STOPPING,
 )
 from milo.pipeline.binding import Context
 from milo.pipeline.detail import PipelineViewState, make_detail_reducer
@@ -33,6 +34,7 @@ __all__ = [
     "PIPELINE_COMPLETE",
     "PIPELINE_END",
     "PIPELINE_START",
+    "PIPELINE_STOPPING",
     "Context",
     "Key",
     "Phase",

@@ -19,6 +19,7 @@ __all__ = [
     "PIPELINE_COMPLETE",
     "PIPELINE_END",
     "PIPELINE_START",
+    "PIPELINE_STOPPING",
 ]
 
 PIPELINE_START: Final = "@@PIPELINE_START"
@@ -39,6 +40,8 @@ PHASE_LOG: Final = "@@PHASE_LOG"
 """{"name", "line", "stream", "timestamp"}."""
 PIPELINE_COMPLETE: Final = "@@PIPELINE_COMPLETE"
 """{"at"}."""
+PIPELINE_STOPPING: Final = "@@PIPELINE_STOPPING"
+"""{"at", "grace"}: the run was asked to end; what still runs has `grace` seconds for it."""
 PIPELINE_CANCELLED: Final = "@@PIPELINE_CANCELLED"
 """{"at"}."""
 PIPELINE_END: Final = "@@PIPELINE_END"

@@ -94,7 +94,6 @@ class Attempt(Value):
                 return _finish(result, cleanup.pop_all())
             return result
 
-
     def emit(self, job: Job, stream: str, line: str) -> None:
         """Dispatch a line of output as an action, as long as the attempt is somebody's."""
         if job.dropped:

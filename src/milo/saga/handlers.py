@@ -10,6 +10,7 @@ from milo.clock import Timer
 from milo.errors import StateError
 from milo.saga import effects as fx
 from milo.saga import helpers
+from milo.saga.cancelling import overrun
 from milo.saga.channel import Channel
 from milo.saga.groups import Attached, First, Gather
 from milo.saga.ports import Job
@@ -33,7 +34,7 @@ def _call(runner: SagaRunner, task: SagaTask, effect: fx.Call) -> object:
     task.wait = job
     if effect.timeout is not None:
         due = runner.clock.now() + effect.timeout
-        job.timer = runner.clock.call_at(due, partial(runner.overrun, job, effect.timeout))
+        job.timer = runner.clock.call_at(due, partial(runner.send, overrun, (job, effect.timeout)))
     runner.executor.submit(job)
     return WAIT
 

@@ -28,6 +28,10 @@ class Executor(Protocol):
     workers: int
     """How many Calls can run at once."""
 
+    @property
+    def abandoned(self) -> int:
+        """How many workers are busy with Calls that were dropped."""
+
     def submit(self, job: Job) -> None:
         """Queue `job`. Nobody needs to be woken: `wake` follows, or the calling worker looks by itself."""
 

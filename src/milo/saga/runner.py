@@ -8,12 +8,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
-from functools import partial
 from typing import Any
 
 from milo.action import SAGA_ERROR, Action
 from milo.clock import Clock
 from milo.errors import StateError
+from milo.saga import cancelling
 from milo.saga.channel import Channel
 from milo.saga.effects import Effect, SagaCancelled, SagaSource
 from milo.saga.handlers import HANDLERS, WAIT
@@ -25,8 +25,6 @@ from milo.text import safe_text
 __all__ = ["SagaRunner"]
 
 _log = logging.getLogger("milo")
-
-_MOST_LINGER_AFTER_LIMIT_S = 1.0
 
 
 class SagaRunner:
@@ -67,7 +65,8 @@ class SagaRunner:
         self._handlers = handlers
         self._baton = threading.Lock()
         self._carrier = 0
-        self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        # What is to be done next under the baton; everybody may append.
+        self.inbox: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._paused: list[tuple[SagaTask, Any]] = []
         self._tasks: dict[int, SagaTask] = {}
         self._numbers = itertools.count(1)  # tasks are made by many threads
@@ -79,18 +78,18 @@ class SagaRunner:
     def start(self, source: SagaSource) -> SagaTask:
         """Start a saga (a generator, or a callable that returns one) by itself; returns its task at once."""
         task = self.new_task(source, None)
-        self._send(self._begin, (task, self.hearing.starting(task)))
+        self.send(self._begin, (task, self.hearing.starting(task)))
         return task
 
     def cancel(self, task: SagaTask) -> None:
         """Throw SagaCancelled into a saga where it waits, and into everything attached to it before."""
-        self._send(self._cancel, (task,))
+        self.send(cancelling.cancel, (task,))
 
     def complete(self, job: Job, value: Any, error: BaseException | None, *, carry: bool) -> None:
         """Take the outcome of a Call; with `carry` this thread advances the saga at once if it can."""
         if job.timer is not None:
             job.timer.cancel()
-        self._inbox.append((self._resume, (job.task, job.epoch, value, error)))
+        self.inbox.append((self.resume, (job.task, job.epoch, value, error)))
         if carry:
             self._drain()
         else:
@@ -98,21 +97,21 @@ class SagaRunner:
 
     def look(self, task: SagaTask, epoch: int, channel: Channel) -> None:
         """Let a saga that waits for `channel` look whether there is something for it."""
-        self._send(self._look, (task, epoch, channel))
+        self.send(self._look, (task, epoch, channel))
 
     def wake(self, task: SagaTask, epoch: int, value: Any = None, error: BaseException | None = None) -> None:
         """Answer the wait number `epoch` of a saga; too late an answer is dropped."""
-        self._send(self._resume, (task, epoch, value, error))
+        self.send(self.resume, (task, epoch, value, error))
 
     def hear(self, action: Action) -> None:
         """Note an action that was just applied; the store calls this in its turn, one action after the other."""
         number = self.hearing.note(action)
         if number:
-            self._inbox.append((self._deliver, (number, action)))
+            self.inbox.append((self._deliver, (number, action)))
 
     def poke(self) -> None:
         """See to it that somebody empties the inbox, if there is anything in it."""
-        if self._inbox and not self._baton.locked():
+        if self.inbox and not self._baton.locked():
             self.clock.call_soon(self._drain_and_wake)
 
     def refuse_inside_saga(self, what: str) -> None:
@@ -128,8 +127,8 @@ class SagaRunner:
         cancelled = threading.Event()
         for task in list(self._tasks.values()):
             if task.owner is None:
-                self._inbox.append((self._cancel, (task,)))
-        self._send(self._last_call, (cancelled,))
+                self.inbox.append((cancelling.cancel, (task,)))
+        self.send(self._last_call, (cancelled,))
         if self._carrier == threading.get_ident():
             # A saga closes its own runner: the others hear of it, and all is finished, when this one has let go.
             self._closed = True
@@ -175,7 +174,7 @@ class SagaRunner:
         """Start a saga that `parent` waits for, once the parent has been put to rest."""
         child = self.new_task(source, owner)
         self.adopt(parent, child)
-        self._inbox.append((self._resume, (child, child.epoch, None, None)))
+        self.inbox.append((self.resume, (child, child.epoch, None, None)))
         return child
 
     def put(self, action: Action) -> None:
@@ -188,25 +187,25 @@ class SagaRunner:
 
     def cancel_and_return(self, task: SagaTask, target: SagaTask) -> None:
         """Cancel `target`, and let `task` go on when it has been told."""
-        self._inbox.append((self._cancel, (target,)))
-        self._inbox.append((self._resume, (task, task.epoch, None, None)))
+        self.inbox.append((cancelling.cancel, (target,)))
+        self.inbox.append((self.resume, (task, task.epoch, None, None)))
 
     def interrupt(self, task: SagaTask, error: BaseException) -> None:
         """End `task` with a child's error: its cleanup runs, its other children are cancelled."""
         if task.error is None:
             task.error = error
-        self._inbox.append((self._cancel, (task,)))
+        self.inbox.append((cancelling.cancel, (task,)))
 
     # Under the baton, for the runner itself.
 
-    def _send(self, step: Callable[..., None], args: tuple[Any, ...]) -> None:
+    def send(self, step: Callable[..., None], args: tuple[Any, ...]) -> None:
         if not self._closed:
-            self._inbox.append((step, args))
+            self.inbox.append((step, args))
             self.poke()
 
     def _drain(self) -> None:
         """Do what is in the inbox, if nobody else is at it. A worker then looks at the new Calls by itself."""
-        inbox = self._inbox
+        inbox = self.inbox
         baton = self._baton
         wake = self.executor.wake
         hearing = self.hearing
@@ -235,16 +234,16 @@ class SagaRunner:
     def _begin(self, task: SagaTask, moment: int) -> None:
         self.hearing.resume(moment)
         if not task.epoch and not self._closed:
-            self._advance(task, None)
+            self.advance(task, None)
         self.hearing.started(task)
 
-    def _resume(self, task: SagaTask, epoch: int, value: Any, error: BaseException | None) -> None:
+    def resume(self, task: SagaTask, epoch: int, value: Any, error: BaseException | None) -> None:
         if task.epoch == epoch and not self._closed:
             if task.interruption is not None:
                 value, error, task.interruption = None, task.interruption, None
-            self._advance(task, value, error)
+            self.advance(task, value, error)
 
-    def _advance(self, task: SagaTask, value: Any, error: BaseException | None = None) -> None:
+    def advance(self, task: SagaTask, value: Any, error: BaseException | None = None) -> None:
         """Run a saga until it waits or ends, and whoever it started or paused on the way."""
         paused = self._paused
         handlers = self._handlers
@@ -295,7 +294,7 @@ class SagaRunner:
         elif error is not None:
             task.error = error
             for child in task.children or ():
-                self._inbox.append((self._cancel, (child,)))
+                self.inbox.append((cancelling.cancel, (child,)))
         else:
             task.value = value
         if not task.children:
@@ -311,7 +310,7 @@ class SagaRunner:
             self._report(task, task.error)
         task.set_done()
         for joiner, epoch in task.joiners or ():
-            self._inbox.append((self._resume, (joiner, epoch, *task.outcome())))
+            self.inbox.append((self.resume, (joiner, epoch, *task.outcome())))
         task.joiners = None
 
     def child_settled(self, parent: SagaTask, child: SagaTask) -> None:
@@ -319,7 +318,7 @@ class SagaRunner:
         if parent.children is not None:
             parent.children.pop(child, None)
             if parent.ended and not parent.children and not parent.done():
-                self._inbox.append((self._settle_once, (parent,)))
+                self.inbox.append((self._settle_once, (parent,)))
 
     def _settle_once(self, task: SagaTask) -> None:
         if not task.done():
@@ -333,60 +332,6 @@ class SagaRunner:
             _log.error("A saga failed", exc_info=error)
             _log.error("The store would not take its %s", SAGA_ERROR, exc_info=refused)
 
-    def _cancel(self, task: SagaTask) -> None:
-        if task.done() or task.cancelling:
-            return
-        task.cancelling = True
-        if not task.children:
-            self._throw(task)
-            return
-        for child in list(task.children):
-            self._inbox.append((self._cancel, (child,)))
-        # Behind the children in the inbox, so that their cleanup comes before the parent's.
-        self._inbox.append((self._throw, (task,)))
-
-    def _throw(self, task: SagaTask) -> None:
-        if task.ended:
-            task.was_cancelled = task.error is None
-            return
-        # Those it forked after it was cancelled and before it hears of it; what its cleanup forks is left alone.
-        for child in task.children or ():
-            self._inbox.append((self._cancel, (child,)))
-        self._interrupt(task, SagaCancelled())
-
-    def _interrupt(self, task: SagaTask, error: BaseException) -> None:
-        """Call off what a saga waits for and throw `error` into it, after a Call that can end by itself."""
-        if task.interruption is not None:
-            # It is ending already.
-            task.interruption = error
-            return
-        wait = task.wait
-        linger_s = wait.cancel() if wait is not None else None
-        if linger_s and isinstance(wait, Job):
-            task.interruption = error
-            give_up = partial(self._send, self._give_up, (wait,))
-            wait.timer = self.clock.call_at(self.clock.now() + linger_s, give_up)
-        else:
-            self._advance(task, None, error)
-
-    def _give_up(self, job: Job) -> None:
-        """A Call has not ended in the time it was given."""
-        task = job.task
-        if task.epoch == job.epoch:
-            job.drop()
-            self._resume(task, job.epoch, None, None)
-
-    def overrun(self, job: Job, limit_s: float) -> None:
-        """The time of a Call is up; for its timer."""
-        self._send(self._overrun, (job, limit_s))
-
-    def _overrun(self, job: Job, limit_s: float) -> None:
-        task = job.task
-        if task.epoch == job.epoch and task.interruption is None:
-            # Whoever set a limit wants to go on soon after it.
-            job.linger = min(job.linger, _MOST_LINGER_AFTER_LIMIT_S)
-            self._interrupt(task, TimeoutError(f"timed out after {limit_s:g} s"))
-
     def _look(self, task: SagaTask, epoch: int, channel: Channel) -> None:
         if task.epoch != epoch:
             channel.wake_next()
@@ -395,31 +340,31 @@ class SagaRunner:
         if item:
             if task.wait is not None:
                 task.wait.cancel()
-            self._advance(task, item[0])
+            self.advance(task, item[0])
         else:
             channel.wait(task, epoch)
             channel.wake_next()
 
     def expire(self, task: SagaTask, epoch: int) -> None:
         """The time of a Take is up; for its timer."""
-        self._send(self._expire, (task, epoch))
+        self.send(self._expire, (task, epoch))
 
     def _expire(self, task: SagaTask, epoch: int) -> None:
         if task.epoch == epoch and task.wait is not None:
             task.wait.cancel()
-            self._advance(task, None, TimeoutError("Nothing was there to take in time."))
+            self.advance(task, None, TimeoutError("Nothing was there to take in time."))
 
     def _deliver(self, number: int, action: Action) -> None:
         for task in self.hearing.take(number, action):
             if task.wait is not None:
                 task.wait.cancel()
             self.hearing.resume(number)
-            self._advance(task, action)
+            self.advance(task, action)
 
     def _last_call(self, cancelled: threading.Event) -> None:
         # Cleanup that the cancellations have put into the inbox meanwhile comes first.
-        if self._inbox and any(step in (self._cancel, self._throw) for step, _ in self._inbox):
-            self._inbox.append((self._last_call, (cancelled,)))
+        if self.inbox and any(step in (cancelling.cancel, cancelling.throw) for step, _ in self.inbox):
+            self.inbox.append((self._last_call, (cancelled,)))
         else:
             cancelled.set()
             if self._closed:

@@ -30,6 +30,7 @@ class VirtualExecutor:
         workers: int = 2,
     ) -> None:
         self.workers = workers
+        self.abandoned = 0
         self._clock = clock
         self._duration_s = duration_s or (lambda fn: 0.0)
         self._jobs: deque[Job] = deque()

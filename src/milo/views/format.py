@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from collections.abc import Sequence
+from typing import Final, TextIO
 
 from milo.text import strip_sgr
 
-__all__ = ["Output", "Painter", "count", "duration"]
+__all__ = ["MOST_NAMED", "Output", "Painter", "count", "duration", "some"]
+
+MOST_NAMED: Final = 20
+"""How many phases a sentence names."""
 
 _RESET = "\x1b[0m"
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
@@ -91,3 +95,9 @@ class Output:
 
     def fileno(self) -> int:
         return self._stream.fileno()
+
+
+def some(names: Sequence[str]) -> str:
+    """Names for a sentence: the first twenty, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

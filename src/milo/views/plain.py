@@ -16,9 +16,10 @@ from milo.pipeline import (
     PHASE_START,
     PIPELINE_CANCELLED,
     PIPELINE_START,
+    PIPELINE_STOPPING,
     PipelineState,
 )
-from milo.views.format import Output, Painter, count, duration
+from milo.views.format import Output, Painter, count, duration, some
 
 __all__ = ["PlainView"]
 
@@ -45,6 +46,7 @@ class PlainView:
             PHASE_SKIPPED: self._skipped,
             PHASE_CANCELLED: self._cancelled,
             PHASE_RETRY: self._retry,
+            PIPELINE_STOPPING: self._stopping,
         }
 
     def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
@@ -95,6 +97,12 @@ class PlainView:
         attempts = payload.get("max_retries", 0) + 1
         detail = f" (attempt {payload['attempt']} of {attempts} failed{wait})"
         return self._event("retry", self._with_error(payload, detail), "yellow")
+
+    def _stopping(self, payload: Payload) -> str:
+        if not self._started:
+            return self._event("stop", "no further phase starts", "yellow")
+        waiting = f"waiting up to {duration(payload.get('grace', 0.0))} for {some(list(self._started))}"
+        return self._event("stop", f"{waiting} (Ctrl-C again ends at once)", "yellow")
 
     def _took(self, payload: Payload) -> str:
         started = self._started.pop(payload["name"], None)

@@ -22,8 +22,8 @@ from milo.pipeline import (
     PHASE_RETRY,
     PHASE_SKIPPED,
     PHASE_START,
-    PIPELINE_CANCELLED,
     PIPELINE_START,
+    PIPELINE_STOPPING,
     PipelineState,
 )
 from milo.text import safe_line, strip_sgr
@@ -93,7 +93,7 @@ class ProgressView:
         self._total = 0
         self._ended = 0
         self._failed = 0
-        self._stopping = False
+        self._stop_by: float | None = None
         self._live: Live | None = None
 
     def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
@@ -144,8 +144,9 @@ class ProgressView:
         bar.add_column(width=max(4, min(30, self._console.width // 3)))
         bar.add_column(no_wrap=True, overflow="ellipsis")
         words = f"{int(100 * state.progress):3d} %  {done}  {duration(elapsed)}"
-        if self._stopping:
-            words += "  stopping"
+        if self._stop_by is not None:
+            left = duration(max(0.0, self._stop_by - now))
+            words += f"  stopping, up to {left} (Ctrl-C again ends at once)"
         bar.add_row(ProgressBar(total=1.0, completed=state.progress), words)
         return bar
 
@@ -165,8 +166,8 @@ class ProgressView:
             above.append(self._end(action.type, payload))
         elif action.type == PIPELINE_START:
             self._rows, self._ended, self._failed, self._total = {}, 0, 0, len(state.phases)
-        elif action.type == PIPELINE_CANCELLED:
-            self._stopping = True
+        elif action.type == PIPELINE_STOPPING:
+            self._stop_by = payload.get("at", 0.0) + payload.get("grace", 0.0)
 
     def _started(self, payload: Mapping[str, Any]) -> None:
         name = payload["name"]

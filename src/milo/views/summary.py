@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from milo.action import Action
 from milo.pipeline import Phase, PhaseStatus, Pipeline, PipelineState
-from milo.views.format import Output, Painter, count, duration
+from milo.views.format import MOST_NAMED, Output, Painter, count, duration, some
 
 __all__ = ["SummaryView", "alone_hint", "longest_path"]
 
 _LAST_LINES = 10
-_MOST_NAMED = 20
 _COLORS = {"completed": "green", "failed": "red", "cancelled": "yellow"}
 
 
@@ -73,7 +72,7 @@ class SummaryView:
 
     def _failures(self, failed: Sequence[PhaseStatus]) -> list[str]:
         lines: list[str] = []
-        for phase in failed[:_MOST_NAMED]:
+        for phase in failed[:MOST_NAMED]:
             attempts = f", attempt {phase.attempt}" if phase.attempt > 1 else ""
             title = self._paint(f"{phase.name} failed", "red", "bold")
             lines.append(f"{title} after {duration(phase.elapsed)}{attempts}")
@@ -86,13 +85,13 @@ class SummaryView:
             for log in last:
                 mark = self._paint("!" if log.stream == "stderr" else "|", "dim")
                 lines.append(f"  {mark} {self._paint.foreign(log.line)}")
-        if len(failed) > _MOST_NAMED:
-            lines.append(f"and {count(len(failed) - _MOST_NAMED, 'more failed phase')}")
+        if len(failed) > MOST_NAMED:
+            lines.append(f"and {count(len(failed) - MOST_NAMED, 'more failed phase')}")
         return lines
 
     def _named(self, status: str, phases: Sequence[PhaseStatus]) -> list[str]:
         names = [phase.name for phase in phases if phase.status == status]
-        return [f"{self._paint(status, 'yellow')}: {_some(names)}"] if names else []
+        return [f"{self._paint(status, 'yellow')}: {some(names)}"] if names else []
 
 
 def longest_path(phases: Iterable[Phase], seconds: dict[str, float]) -> float:
@@ -147,7 +146,7 @@ def alone_hint(pipeline: Pipeline, statuses: Sequence[PhaseStatus], elapsed: flo
     if not names:
         return ""
     return (
-        f"took {duration(elapsed)}, longest path {duration(best)}; these phases ran alone: {_some(names)}; "
+        f"took {duration(elapsed)}, longest path {duration(best)}; these phases ran alone: {some(names)}; "
         "consider parallel=True"
     )
 
@@ -172,8 +171,3 @@ def _reach(start: str, edges: dict[str, Sequence[str]] | dict[str, list[str]]) -
                 seen.add(name)
                 stack.append(name)
     return seen
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more

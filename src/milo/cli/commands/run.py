@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
+from milo.cli.app import Invocation
 from milo.cli.config import Config, load_config
 from milo.cli.mode import is_true, wants_color, wants_live
 from milo.cli.options import debug_option, open_target, parameter_option, phases_argument
-from milo.cli.signals import INTERRUPTED, stopping_on_signals
+from milo.cli.signals import INTERRUPTED
 from milo.cli.stdio import stdout_for_json
 from milo.execution import capture_output
+from milo.mask import Mask, mask_of
 from milo.session import Session
 from milo.views.format import Output
 from milo.views.summary import SummaryView
@@ -48,6 +50,7 @@ class _Settings:
     json: bool
     quiet: bool
     color: bool | None
+    mask: Mask
     config: Config
 
 
@@ -101,6 +104,14 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
     envvar="MILO_COLOR",
     help="Colour, whatever NO_COLOR, FORCE_COLOR and the terminal say.",
 )
+@click.option(
+    "--mask",
+    "masked",
+    multiple=True,
+    metavar="VARIABLE",
+    envvar="MILO_MASK",
+    help="Show *** in place of this environment variable's value; may be repeated.",
+)
 @click.option("--no-journal", is_flag=True, envvar="MILO_NO_JOURNAL", help="Accepted for scripts.")
 @debug_option
 def command(
@@ -114,6 +125,7 @@ def command(
     as_json: bool,
     quiet: bool | None,
     color: bool | None,
+    masked: tuple[str, ...],
     no_journal: bool,
 ) -> int:
     """Run a pipeline, or some of its phases and what they need.
@@ -146,10 +158,11 @@ def command(
         json=as_json,
         quiet=bool(_first(quiet, config.quiet)),
         color=_first(color, config.color),
+        mask=mask_of((*masked, *(config.mask or ())), os.environ),
         config=config,
     )
     with ExitStack() as stack:
-        stdout: TextIO = stack.enter_context(stdout_for_json()) if as_json else sys.stdout
+        stdout: TextIO = stack.enter_context(stdout_for_json(settings.mask)) if as_json else sys.stdout
         return _run(settings, stdout)
 
 
@@ -175,10 +188,16 @@ def _run(settings: _Settings, stdout: TextIO) -> int:
             max_workers=settings.jobs,
             keep_going=settings.keep_going,
             grace=settings.grace,
+            mask=settings.mask,
             views=_views(pipeline, settings, out, live),
         )
-        with stopping_on_signals(session.cancel, terminal=out.fileno() if live else None):
+        invocation = click.get_current_context().ensure_object(Invocation)
+        with ExitStack() as stack:
+            if invocation.signals is not None:
+                terminal = out.fileno() if live else None
+                stack.enter_context(invocation.signals.cancelling(session.cancel, session.hurry, terminal))
             result = session.run()
+        invocation.left_behind = session.left_behind
     return _STATUS.get(result.state.status, 1)
 
 

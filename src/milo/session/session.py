@@ -1,10 +1,9 @@
-"""The composition root: puts a pipeline, a store and views together, runs it, and hands over what came of it."""
+"""Session: puts a pipeline, a store and views together, runs it once, and hands over what came of it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import queue
 import threading
 import time
@@ -20,22 +19,26 @@ from milo.errors import StateError
 from milo.execution import (
     Coroutines,
     CoroutineThread,
-    LoopCoroutines,
     ThreadWorkers,
     capture_output,
     default_workers,
 )
+from milo.mask import Mask
 from milo.outbox import Outbox, View
-from milo.pipeline import PIPELINE_END, Pipeline, PipelineState
+from milo.pipeline import PIPELINE_END, PIPELINE_STOPPING, Pipeline, PipelineState
 from milo.pipeline.pipeline import new_run_id
 from milo.saga.ports import Executor, current_job
 from milo.saga.task import SagaTask
-from milo.store import Middleware, Store
+from milo.session.arguments import check_arguments, check_declaration
+from milo.store import Dispatch, GetState, Middleware, Store
 
-__all__ = ["RunResult", "Session", "View", "arun", "run"]
+__all__ = ["RunResult", "Session"]
 
 _ENDED = object()
 _CANCEL = object()
+_HURRY = object()
+# What was told to end gets `grace`, and then the sagas this long to say so.
+_MARGIN_S = 0.5
 _UNENDED = ("pending", "running")
 
 
@@ -74,7 +77,8 @@ class Session:
         executor: Where handlers run; threads of the run's own by default.
         coroutines: Where async handlers run; a loop of the run's own by default.
         context: The context variables that handlers see; a copy of the caller's by default.
-        middleware: For the run's store, outside the session's own.
+        middleware: For the run's store, outside the session's own but for the mask.
+        mask: Replaces secrets in lines of output and errors, before anything else sees them.
 
     Raises:
         StateError: An argument is refused.
@@ -96,24 +100,9 @@ class Session:
         coroutines: Coroutines | None = None,
         context: Context | None = None,
         middleware: Iterable[Middleware] = (),
+        mask: Mask | None = None,
     ) -> None:
-        if not isinstance(pipeline, Pipeline):
-            raise StateError(
-                f"run needs a Pipeline, got {pipeline!r}.", hint="Declare one: Pipeline(name, *phases)."
-            )
-        if isinstance(max_workers, bool) or not (max_workers is None or isinstance(max_workers, int)):
-            raise StateError(f"max_workers must be a whole number, got {max_workers!r}.")
-        if max_workers is not None and max_workers < 1:
-            raise StateError(f"max_workers must be at least 1, got {max_workers!r}.")
-        if (
-            isinstance(grace, bool)
-            or not isinstance(grace, int | float)
-            or not math.isfinite(grace)
-            or grace < 0
-        ):
-            raise StateError(f"grace must be a finite number of seconds, at least 0, got {grace!r}.")
-        if on_state is not None and not callable(on_state):
-            raise StateError(f"on_state must be callable, got {on_state!r}.")
+        check_arguments(pipeline, max_workers, grace, on_state)
         only = tuple(only) if not isinstance(only, str) else (only,)
         self.pipeline = pipeline.subset(only) if only else pipeline
         self.run_id = new_run_id()
@@ -123,9 +112,13 @@ class Session:
         self._grace = grace
         self._clock = clock if clock is not None else SystemClock()
         self._executor = executor
+        self.left_behind = False
         self._coroutines = coroutines if coroutines is not None else CoroutineThread()
         self._context = context if context is not None else copy_context()
         self._middleware = tuple(middleware)
+        if mask:
+            check_declaration(self.pipeline, mask)
+            self._middleware = (_masking(mask), *self._middleware)
         self._outbox = Outbox(views, on_state)
         self._cleanup = contextlib.ExitStack()
         self._store: Store | None = None
@@ -142,7 +135,9 @@ class Session:
             raise StateError("This session has run already.", hint="Make a new one.")
         if self.pipeline.capture_output:
             self._cleanup.enter_context(capture_output())
-        executor = self._executor or ThreadWorkers(self._max_workers, coroutines=self._coroutines)
+        if self._executor is None:
+            self._executor = ThreadWorkers(self._max_workers, coroutines=self._coroutines)
+        executor = self._executor
         self._store = Store(
             self.pipeline.build_reducer(),
             middleware=(*self._middleware, *self._outbox.middlewares),
@@ -156,12 +151,14 @@ class Session:
             clock=self._clock,
             run_id=self.run_id,
             results=self.results,
+            grace=self._grace,
         )
         self._task = task = self._store.run_saga(saga)
         task.on_done(partial(self._news.put, _ENDED))
         outer = current_job.get()
         if outer is not None:
-            outer.on_cancel(self.cancel)
+            # The outer run waits for this one to end.
+            self._cleanup.callback(outer.on_cancel(self.cancel))
         return task
 
     def cancel(self) -> None:
@@ -176,10 +173,20 @@ class Session:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._cancel_now)
 
+    def hurry(self) -> None:
+        """Ask whoever is in `wait` to wait no longer. Safe from a signal handler, like `cancel`."""
+        self._news.put(_HURRY)
+
     def _cancel_now(self) -> None:
+        if self._task is None or self._store is None:
+            self._cancelled = True
+            return
+        if not self._cancelled and not self._task.done():
+            stopping = Action(PIPELINE_STOPPING, {"at": self._clock.now(), "grace": self._grace})
+            # Posted: a listener that is stuck must not keep the run from being cancelled.
+            self._store.post(stopping)
         self._cancelled = True
-        if self._task is not None:
-            self._task.cancel()
+        self._task.cancel()
 
     def wait(self, task: SagaTask) -> None:
         """Wait until the run has ended, or for `grace` seconds after it was cancelled."""
@@ -190,10 +197,11 @@ class Session:
                 news = self._news.get(timeout=left_s)
             except queue.Empty:
                 return  # what is still busy is left behind: it runs on daemon threads
-            if news is _ENDED:
+            if news is _ENDED or news is _HURRY:
                 return
             self._cancel_now()
-            give_up = time.monotonic() + self._grace
+            if give_up is None:
+                give_up = time.monotonic() + self._grace + _MARGIN_S
 
     def finish(self, task: SagaTask) -> RunResult:
         """Say the end to every observer, release everything, and hand over the result."""
@@ -213,6 +221,7 @@ class Session:
                 self._outbox.close(state, self._grace)
             finally:
                 store.shutdown()
+                self.left_behind = self._executor is not None and self._executor.abandoned > 0
                 self._cleanup.close()
         return RunResult(state, self.results, self.run_id)
 
@@ -253,7 +262,7 @@ class Session:
             self._cancel_now()
             # A second cancellation does not wait for the rest either.
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(ended.wait(), self._grace)
+                await asyncio.wait_for(ended.wait(), self._grace + _MARGIN_S)
             await self._finish_beside(loop, task)
             raise
         return await self._finish_beside(loop, task)
@@ -277,6 +286,13 @@ class Session:
         return result
 
 
+def _masking(mask: Mask) -> Middleware:
+    def middleware(next_dispatch: Dispatch, get_state: GetState) -> Dispatch:
+        return lambda action: next_dispatch(mask.action(action))
+
+    return middleware
+
+
 def _resolve(future: asyncio.Future[Any], value: object) -> None:
     if not future.done():
         future.set_result(value)
@@ -286,92 +302,3 @@ def _tell_loop(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     # A loop that was closed meanwhile has nobody who waits.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(ended.set)
-
-
-def run(
-    pipeline: Pipeline,
-    *,
-    max_workers: int | None = None,
-    executor: None = None,
-    keep_going: bool = False,
-    only: Iterable[str] = (),
-    on_state: Callable[[PipelineState], object] | None = None,
-    journal: None = None,
-    resume: None = None,
-    grace: float = 5.0,
-) -> RunResult:
-    """Run `pipeline` and wait for its end.
-
-    A failing phase does not raise: look at ``result.ok`` and ``result.state``. May be called from any thread, and
-    inside a handler, where it has workers of its own and is cancelled with the outer run.
-
-    Args:
-        pipeline: What to run.
-        max_workers: How many phases run at once; ``max(2, usable processors)`` by default.
-        executor: Reserved; phases run on threads.
-        keep_going: Whether phases that do not depend on a failed one still run.
-        only: Names of phases: these and what they need are run, as a pipeline of their own.
-        on_state: Called with new states, from one thread at a time; it may miss some, never the last.
-        journal: Reserved.
-        resume: Reserved.
-        grace: Seconds that the end waits: for what was cancelled, and then for `on_state`.
-
-    Raises:
-        StateError: An argument is refused, or an event loop runs in this thread.
-        PipelineError: `only` names a phase that does not exist.
-        KeyboardInterrupt: After the run was cancelled by it.
-    """
-    _refuse_reserved(executor=executor, journal=journal, resume=resume)
-    if _running_loop() is not None:
-        raise StateError(
-            "run() would block the event loop that runs in this thread.",
-            hint="Use `await milo.arun(...)` instead.",
-        )
-    return Session(
-        pipeline, max_workers=max_workers, keep_going=keep_going, only=only, on_state=on_state, grace=grace
-    ).run()
-
-
-async def arun(
-    pipeline: Pipeline,
-    *,
-    max_workers: int | None = None,
-    executor: None = None,
-    keep_going: bool = False,
-    only: Iterable[str] = (),
-    on_state: Callable[[PipelineState], object] | None = None,
-    journal: None = None,
-    resume: None = None,
-    grace: float = 5.0,
-) -> RunResult:
-    """Like `run`, for asyncio programs.
-
-    Async handlers run on the caller's loop, and cancelling the task cancels the run.
-    """
-    _refuse_reserved(executor=executor, journal=journal, resume=resume)
-    loop = asyncio.get_running_loop()
-    session = Session(
-        pipeline,
-        max_workers=max_workers,
-        keep_going=keep_going,
-        only=only,
-        on_state=on_state,
-        grace=grace,
-        coroutines=LoopCoroutines(loop),
-    )
-    return await session.arun()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _refuse_reserved(**arguments: object) -> None:
-    for name, value in arguments.items():
-        if value is not None:
-            raise StateError(
-                f"{name}={value!r} is not supported by this version of milo.", hint=f"Leave {name} out."
-            )

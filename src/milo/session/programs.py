@@ -1,0 +1,115 @@
+"""run and arun: a pipeline run from a program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+
+from milo.errors import StateError
+from milo.execution import LoopCoroutines
+from milo.mask import mask_of
+from milo.pipeline import Pipeline, PipelineState
+from milo.session.arguments import refuse_reserved
+from milo.session.session import RunResult, Session
+from milo.signals import stopping_on_signals
+
+__all__ = ["arun", "run"]
+
+
+def run(
+    pipeline: Pipeline,
+    *,
+    max_workers: int | None = None,
+    executor: None = None,
+    keep_going: bool = False,
+    only: Iterable[str] = (),
+    on_state: Callable[[PipelineState], object] | None = None,
+    journal: None = None,
+    resume: None = None,
+    grace: float = 5.0,
+    mask: Iterable[str] = (),
+    handle_signals: bool = False,
+) -> RunResult:
+    """Run `pipeline` and wait for its end.
+
+    A failing phase does not raise: look at ``result.ok`` and ``result.state``. May be called from any thread, and
+    inside a handler, where it has workers of its own and is cancelled with the outer run.
+
+    Args:
+        pipeline: What to run.
+        max_workers: How many phases run at once; ``max(2, usable processors)`` by default.
+        executor: Reserved; phases run on threads.
+        keep_going: Whether phases that do not depend on a failed one still run.
+        only: Names of phases: these and what they need are run, as a pipeline of their own.
+        on_state: Called with new states, from one thread at a time; it may miss some, never the last.
+        journal: Reserved.
+        resume: Reserved.
+        grace: Seconds that the end waits: for what was cancelled, and then for `on_state`.
+        mask: Names of environment variables whose values are replaced in every line of output and error.
+        handle_signals: Whether Ctrl-C, SIGTERM and SIGHUP cancel the run, which then returns with the state
+            "cancelled"; a second Ctrl-C does not wait for `grace`. In the main thread only.
+
+    Raises:
+        StateError: An argument is refused, or an event loop runs in this thread.
+        PipelineError: `only` names a phase that does not exist.
+        KeyboardInterrupt: After the run was cancelled by it.
+    """
+    refuse_reserved(executor=executor, journal=journal, resume=resume)
+    if _running_loop() is not None:
+        raise StateError(
+            "run() would block the event loop that runs in this thread.",
+            hint="Use `await milo.arun(...)` instead.",
+        )
+    session = Session(
+        pipeline,
+        max_workers=max_workers,
+        keep_going=keep_going,
+        only=only,
+        on_state=on_state,
+        grace=grace,
+        mask=mask_of(mask, os.environ),
+    )
+    if not handle_signals:
+        return session.run()
+    with stopping_on_signals(session.cancel, session.hurry):
+        return session.run()
+
+
+async def arun(
+    pipeline: Pipeline,
+    *,
+    max_workers: int | None = None,
+    executor: None = None,
+    keep_going: bool = False,
+    only: Iterable[str] = (),
+    on_state: Callable[[PipelineState], object] | None = None,
+    journal: None = None,
+    resume: None = None,
+    grace: float = 5.0,
+    mask: Iterable[str] = (),
+) -> RunResult:
+    """Like `run`, for asyncio programs.
+
+    Async handlers run on the caller's loop, and cancelling the task cancels the run.
+    """
+    refuse_reserved(executor=executor, journal=journal, resume=resume)
+    loop = asyncio.get_running_loop()
+    session = Session(
+        pipeline,
+        max_workers=max_workers,
+        keep_going=keep_going,
+        only=only,
+        on_state=on_state,
+        grace=grace,
+        mask=mask_of(mask, os.environ),
+        coroutines=LoopCoroutines(loop),
+    )
+    return await session.arun()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
