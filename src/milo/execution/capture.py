@@ -2,84 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TextIO
 
+from milo.execution.lines import LineSink, current_sink
+
 __all__ = ["LineSink", "capture_output", "current_sink"]
-
-current_sink: ContextVar[LineSink | None] = ContextVar("milo_current_sink", default=None)
-"""Where the running code's output goes; None lets it pass through. Follows it into copied contexts."""
-
-
-class LineSink:
-    """Turns what one attempt writes into whole lines.
-
-    Each thread's unfinished line is kept apart, so that lines of threads which print at the same time do not mix.
-    Thread-safe: a thread only touches its own unfinished lines, and `flush` takes each of them at once. Whatever
-    prints because a line was emitted (a listener that draws progress) is not captured itself.
-
-    Args:
-        emit: Called with (stream, line) for each whole line, without its newline.
-    """
-
-    __slots__ = ("_decoders", "_emit", "_unfinished")
-
-    def __init__(self, emit: Callable[[str, str], None]) -> None:
-        self._emit = emit
-        self._unfinished: dict[tuple[str, int], list[str]] = {}
-        self._decoders: dict[tuple[str, int], codecs.IncrementalDecoder] = {}
-
-    def write(self, stream: str, text: str) -> None:
-        """Take what was written to `stream`, a newline at the end of it or not."""
-        key = (stream, threading.get_ident())
-        if "\n" not in text:
-            if text:
-                # A list: joining once keeps a long line that comes in small pieces linear.
-                self._unfinished.setdefault(key, []).append(text)
-            return
-        pieces = self._unfinished.pop(key, None)
-        if pieces is not None:
-            pieces.append(text)
-            text = "".join(pieces)
-        *lines, rest = text.split("\n")
-        if rest:
-            self._unfinished[key] = [rest]
-        self._give([(stream, line) for line in lines])
-
-    def write_bytes(self, stream: str, data: bytes) -> None:
-        """Like `write`, for bytes; what is not UTF-8 becomes U+FFFD."""
-        key = (stream, threading.get_ident())
-        decoder = self._decoders.get(key)
-        if decoder is None:
-            decoder = self._decoders[key] = codecs.getincrementaldecoder("utf-8")("replace")
-        self.write(stream, decoder.decode(data))
-
-    def flush(self) -> None:
-        """Give out what was written without a final newline, in the order in which it was begun."""
-        for key in list(self._decoders):
-            decoder = self._decoders.pop(key, None)
-            rest = decoder.decode(b"", True) if decoder is not None else ""
-            if rest:
-                self._unfinished.setdefault(key, []).append(rest)
-        for key in list(self._unfinished):
-            pieces = self._unfinished.pop(key, None)
-            if pieces:
-                self._give([(key[0], "".join(pieces))])
-
-    def _give(self, lines: list[tuple[str, str]]) -> None:
-        token = current_sink.set(None)
-        try:
-            for stream, line in lines:
-                self._emit(stream, line.removesuffix("\r"))
-        finally:
-            current_sink.reset(token)
 
 
 class Router(io.TextIOBase):
