@@ -28,55 +28,52 @@ class LineSplitter:
 
     ``\n``, ``\r\n``, ``\r\r\n`` and a lone ``\r`` end a line, so that a progress bar which returns to the start of its
     line is seen as it moves. A ``\r`` on an empty line gives nothing by itself.
+
+    Attributes:
+        pieces: The unfinished line: a list, since joining once keeps a long line that comes in small pieces linear.
+        returned: Whether a return has ended the last line: a newline straight after it belongs to the same end.
     """
 
-    __slots__ = ("_length", "_pieces", "_returned")
+    __slots__ = ("_length", "pieces", "returned")
 
     def __init__(self) -> None:
-        # A list: joining once keeps a long line that comes in small pieces linear.
-        self._pieces: list[str] = []
+        self.pieces: list[str] = []
         self._length = 0
-        # Whether a return has ended the last line: a newline straight after it belongs to the same end.
-        self._returned = False
+        self.returned = False
 
     def feed(self, text: str) -> list[str]:
         """Take what comes next; returns the lines that it completes, without their ends."""
-        if self._returned:
+        if self.returned:
             text = self._after_return(text)
         if "\n" not in text and "\r" not in text:
             if text:
-                self._pieces.append(text)
+                self.pieces.append(text)
                 self._length += len(text)
                 if self._length > MAX_LINE:
                     return self._keep(self._taken())
             return []
-        if self._pieces:
-            self._pieces.append(text)
+        if self.pieces:
+            self.pieces.append(text)
             text = self._taken()
         lines = text.split("\n") if "\r" not in text else self._split_returns(text)
         rest = lines.pop()
         if len(text) > MAX_LINE:
             return [*_in_pieces(lines), *self._keep(rest)]
         if rest:
-            self._pieces.append(rest)
+            self.pieces.append(rest)
             self._length = len(rest)
         return lines
 
-    @property
-    def unfinished(self) -> bool:
-        """Whether what comes next depends on what came."""
-        return bool(self._pieces) or self._returned
-
     def flush(self) -> list[str]:
         """The unfinished line, if there is one; what comes next begins a new one."""
-        self._returned = False
+        self.returned = False
         text = self._taken()
         return [text] if text else []
 
     def _after_return(self, text: str) -> str:
         text = text.lstrip("\r")
         if text:
-            self._returned = False
+            self.returned = False
         return text.removeprefix("\n")
 
     def _split_returns(self, text: str) -> list[str]:
@@ -89,18 +86,18 @@ class LineSplitter:
             lines.append(last)
         *returned, last = rest.split("\r")
         given = list(filter(None, returned))
-        self._returned = bool(given) and not last
+        self.returned = bool(given) and not last
         return [*lines, *given, last]
 
     def _keep(self, text: str) -> list[str]:
         """Keep the end of an unfinished line that is too long; returns the pieces before it."""
         *pieces, rest = _in_pieces([text])
-        self._pieces = [rest]
+        self.pieces = [rest] if rest else []
         self._length = len(rest)
         return pieces
 
     def _taken(self) -> str:
-        pieces, self._pieces, self._length = self._pieces, [], 0
+        pieces, self.pieces, self._length = self.pieces, [], 0
         return "".join(pieces)
 
 
@@ -138,7 +135,7 @@ class LineSink:
         if splitter is None:
             splitter = LineSplitter()
         lines = splitter.feed(text)
-        if splitter.unfinished:
+        if splitter.pieces or splitter.returned:
             self._unfinished[key] = splitter
         if lines:
             self._give(stream, lines)
