@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from milo.action import Action
-from milo.pipeline.state import Logs, PhaseStatus, PipelineState
+from milo.pipeline.state import LOGS, STATUS, Logs, PhaseStatus, PipelineState
 from milo.store import Quit, Reducer, ReducerResult
 from milo.terminal import KEY, RESIZE, Key, SpecialKey
 
@@ -53,12 +53,12 @@ class PipelineViewState:
         """The selected phase; None when there is none or the filter hides it."""
         if not _is_listed(self, self.selected_phase):
             return None
-        return self.pipeline.phase(self.pipeline._roster.names[self.selected_phase])
+        return self.pipeline.phase(self.pipeline.names[self.selected_phase])
 
     @property
     def listed(self) -> tuple[int, ...]:
         """The indices of the phases that the filter lets through, in declared order."""
-        names = self.pipeline._roster.names
+        names = self.pipeline.names
         if not self.filter:
             return tuple(range(len(names)))
         wanted = self.filter.casefold()
@@ -141,8 +141,8 @@ def _changed(view: PipelineViewState, **changes: Any) -> PipelineViewState:
 
 
 def _logs(pipeline: PipelineState, number: int) -> Logs | tuple[()]:
-    leaves = pipeline._leaves
-    logs: Logs | tuple[()] = leaves[number].logs if 0 <= number < len(leaves) else ()
+    leaves = pipeline.leaves
+    logs: Logs | tuple[()] = leaves[number][LOGS] if 0 <= number < len(leaves) else ()
     return logs
 
 
@@ -151,7 +151,7 @@ def _bottom(view: PipelineViewState) -> int:
 
 
 def _is_listed(view: PipelineViewState, number: int) -> bool:
-    names = view.pipeline._roster.names
+    names = view.pipeline.names
     return 0 <= number < len(names) and view.filter.casefold() in names[number].casefold()
 
 
@@ -209,8 +209,8 @@ def _clear_filter_or_quit(view: PipelineViewState) -> PipelineViewState | Quit:
 
 def _next_failed(view: PipelineViewState) -> PipelineViewState:
     """Select the next listed phase that failed, from the top again after the last."""
-    leaves = view.pipeline._leaves
-    failed = [number for number in view.listed if leaves[number].status == "failed"]
+    leaves = view.pipeline.leaves
+    failed = [number for number in view.listed if leaves[number][STATUS] == "failed"]
     if not failed:
         return view
     return _select(view, next((number for number in failed if number > view.selected_phase), failed[0]))

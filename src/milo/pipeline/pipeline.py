@@ -146,6 +146,7 @@ class Pipeline:
     def _roster(self) -> Roster:
         phases = self.phases
         return Roster(
+            self.name,
             [phase.name for phase in phases],
             [phase.weight for phase in phases],
             [phase.max_logs for phase in phases],

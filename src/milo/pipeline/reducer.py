@@ -6,47 +6,40 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from milo.action import INIT, Action
+from milo.action import Action
 from milo.pipeline import actions as types
-from milo.pipeline.state import FINISHED, PENDING, Leaf, PhaseLog, PipelineState, Roster, fill
-from milo.pipeline.vector import Vector
+from milo.pipeline.state import (
+    FINISHED,
+    LOGS,
+    PENDING,
+    STATUS,
+    Leaf,
+    PhaseLog,
+    PipelineState,
+    Roster,
+    state_of,
+)
+from milo.pipeline.vector import MASK, Vector
 
 __all__ = ["make_reducer"]
 
 _ALMOST_DONE: Final = math.nextafter(1.0, 0.0)
 
+Step = Callable[[PipelineState, Any], PipelineState]
+
 
 def make_reducer(name: str, roster: Roster) -> Callable[[PipelineState | None, Action], PipelineState]:
     """The reducer of the pipeline `name` whose phases are in `roster`."""
-    steps: dict[str, Callable[[PipelineState, Any], PipelineState]] = {
-        types.PIPELINE_START: _pipeline_start,
-        types.PHASE_START: _phase_start,
-        types.PHASE_COMPLETE: _ended("completed"),
-        types.PHASE_FAILED: _ended("failed"),
-        types.PHASE_SKIPPED: _ended("skipped"),
-        types.PHASE_CANCELLED: _ended("cancelled"),
-        types.PHASE_RETRY: _phase_retry,
-        types.PHASE_LOG: _phase_log,
-        types.PIPELINE_COMPLETE: _pipeline_ended("completed"),
-        types.PIPELINE_CANCELLED: _pipeline_ended("cancelled"),
-        types.PIPELINE_END: _pipeline_end,
-    }
-
-    def initial() -> PipelineState:
-        leaves = Vector([PENDING] * len(roster.names))
-        return fill(
-            PipelineState.__new__(PipelineState), name, "", 0.0, 0.0, 0.0, "pending", roster, leaves, 0.0, 0.0
-        )
+    leaves = Vector([PENDING] * len(roster.names))
+    initial = state_of((roster, leaves, "", 0.0, 0.0, 0.0, "pending", 0.0, 0.0))
 
     def reducer(state: PipelineState | None, action: Action) -> PipelineState:
         if state is None:
-            state = initial()
-            if action.type == INIT:
-                return state
-        step = steps.get(action.type)
+            state = initial
+        step = _STEPS.get(action.type)
         if step is None:
             return state
-        if state._roster is not roster:
+        if state._core[0] is not roster and state._core[0].names is not roster.names:
             state = _adopt(state, name, roster)
         return step(state, action.payload)
 
@@ -55,192 +48,158 @@ def make_reducer(name: str, roster: Roster) -> Callable[[PipelineState | None, A
 
 def _adopt(state: PipelineState, name: str, roster: Roster) -> PipelineState:
     """A state that was built by hand or by another pipeline, as this pipeline's: its phases are found by name."""
-    numbers, leaves = state._roster.numbers, state._leaves
-    kept = [leaves[numbers[each]] if each in numbers else PENDING for each in roster.names]
-    finished = sum(
-        [weight for weight, leaf in zip(roster.weights, kept, strict=True) if leaf.status in FINISHED], 0.0
-    )
-    return fill(
-        PipelineState.__new__(PipelineState),
-        state.name or name,
-        state.current_phase,
-        state.started_at,
-        state.elapsed,
-        state.progress,
-        state.status,
-        roster,
-        Vector(kept),
-        finished,
-        state._now,
-    )
+    old, leaves, current, started_at, elapsed, progress, status, _, now = state._core
+    kept = [leaves[old.numbers[each]] if each in old.numbers else PENDING for each in roster.names]
+    finished = _finished_weight(kept, roster)
+    if old.name and old.name != name:
+        roster = roster.renamed(old.name)
+    return state_of((roster, Vector(kept), current, started_at, elapsed, progress, status, finished, now))
 
 
-def _next(
-    state: PipelineState,
-    *,
-    now: float,
-    leaves: Vector,
-    current: str | None = None,
-    status: str | None = None,
-    finished: float | None = None,
-) -> PipelineState:
-    """The state after one step at the time `now`."""
-    if finished is None:
-        finished = state._finished
-        progress = state.progress
-    else:
-        total = state._roster.total_weight
-        progress = min(finished / total, _ALMOST_DONE) if total else 0.0
-    elapsed = now - state.started_at
-    return fill(
-        PipelineState.__new__(PipelineState),
-        state.name,
-        state.current_phase if current is None else current,
-        state.started_at,
-        elapsed if elapsed > 0.0 else 0.0,
-        progress,
-        state.status if status is None else status,
-        state._roster,
-        leaves,
-        finished,
-        now,
-    )
+def _finished_weight(leaves: list[Leaf], roster: Roster) -> float:
+    """The weight of the phases that are finished."""
+    pairs = zip(roster.weights, leaves, strict=True)
+    return sum([weight for weight, leaf in pairs if leaf[STATUS] in FINISHED], 0.0)
 
 
-def _at(state: PipelineState, payload: Mapping[str, Any]) -> float:
-    """When it happened; without a time, or with an earlier one, the last time that is known."""
-    at = payload.get("at")
-    return at if at is not None and at > state._now else state._now
+def _progress(finished: float, roster: Roster) -> float:
+    total = roster.total_weight
+    return min(finished / total, _ALMOST_DONE) if total else 0.0
 
 
-def _named(state: PipelineState, payload: Any) -> tuple[int | None, Mapping[str, Any]]:
-    """The number of the phase that a payload names, and the payload as a mapping."""
-    if payload.__class__ is not dict:
-        payload = payload if isinstance(payload, Mapping) else {"name": payload}
+# Actions about one phase.
+
+
+def _phase_step(
+    change: Callable[[Leaf, Mapping[str, Any], float], Leaf], *, starts: bool = False, fails: bool = False
+) -> Step:
+    """The step for an action about one phase.
+
+    Args:
+        change: From what was, the action's fields and the time to what is.
+        starts: Whether the phase is the current one from here on.
+        fails: Whether the pipeline has failed from here on.
+    """
+
+    def step(state: PipelineState, payload: Any) -> PipelineState:
+        if payload.__class__ is not dict:
+            payload = _fields(payload)
+        roster, leaves, current, started_at, elapsed, progress, status, finished, now = state._core
+        name = payload.get("name")
+        number = _number(roster, name)
+        if number is None:
+            return state
+        # Without a time, or with an earlier one, it happened at the last time that is known.
+        at = payload.get("at")
+        if at is not None and at > now:
+            now = at
+        leaves, node = leaves.opened(number)
+        place = number & MASK
+        old = node[place]
+        new = node[place] = change(old, payload, now)
+        if (new[STATUS] in FINISHED) is not (old[STATUS] in FINISHED):
+            weight = roster.weights[number]
+            finished += weight if new[STATUS] in FINISHED else -weight
+            progress = _progress(finished, roster)
+        if starts:
+            current = name
+        if fails:
+            status = "failed"
+        elapsed = now - started_at if now > started_at else 0.0
+        return state_of((roster, leaves, current, started_at, elapsed, progress, status, finished, now))
+
+    return step
+
+
+def _fields(payload: Any) -> Mapping[str, Any]:
+    return payload if isinstance(payload, Mapping) else {"name": payload}
+
+
+def _number(roster: Roster, name: Any) -> int | None:
+    """The number of the phase that a payload names."""
     try:
-        return state._roster.numbers.get(payload.get("name")), payload
+        return roster.numbers.get(name)
     except TypeError:  # a name that cannot be hashed is no phase's
-        return None, payload
+        return None
+
+
+def _started(old: Leaf, fields: Mapping[str, Any], now: float) -> Leaf:
+    attempt = fields.get("attempt", 1)
+    status, started_at, elapsed, error, _, logs = old
+    if attempt > 1 and status == "retrying":
+        return "running", started_at, elapsed, error, attempt, logs
+    return "running", now, 0.0, "", attempt, logs
+
+
+def _completed(old: Leaf, fields: Mapping[str, Any], now: float) -> Leaf:
+    started_at, elapsed = _span(old, now)
+    return "completed", started_at, elapsed, "", old[4], old[LOGS]
+
+
+def _failed(old: Leaf, fields: Mapping[str, Any], now: float) -> Leaf:
+    started_at, elapsed = _span(old, now)
+    return "failed", started_at, elapsed, str(fields.get("error") or old[3]), old[4], old[LOGS]
+
+
+def _skipped(old: Leaf, fields: Mapping[str, Any], now: float) -> Leaf:
+    return "skipped", *_failed(old, fields, now)[1:]
+
+
+def _cancelled(old: Leaf, fields: Mapping[str, Any], now: float) -> Leaf:
+    started_at, elapsed = _span(old, now)
+    return "cancelled", started_at, elapsed, old[3], old[4], old[LOGS]
+
+
+def _retrying(old: Leaf, fields: Mapping[str, Any], now: float) -> Leaf:
+    started_at, elapsed = _span(old, now)
+    error, attempt = str(fields.get("error") or ""), fields.get("attempt", old[4])
+    return "retrying", started_at, elapsed, error, attempt, old[LOGS]
+
+
+def _span(leaf: Leaf, now: float) -> tuple[float, float]:
+    """When a phase that ends now began, and how long it took."""
+    started_at = now if leaf[STATUS] == "pending" else leaf[1]
+    # A state that was built by hand may hold a start that lies ahead of the last time known.
+    return started_at, now - started_at if now > started_at else 0.0
+
+
+def _phase_log(state: PipelineState, payload: Any) -> PipelineState:
+    if payload.__class__ is not dict:
+        payload = _fields(payload)
+    roster, leaves, current, started_at, elapsed, progress, status, finished, now = state._core
+    number = _number(roster, payload.get("name"))
+    if number is None or "line" not in payload:
+        return state
+    log = PhaseLog(payload["line"], payload.get("stream", "stdout"), payload.get("timestamp", 0.0))
+    leaves, node = leaves.opened(number)
+    place = number & MASK
+    old = node[place]
+    node[place] = (*old[:LOGS], old[LOGS].add(log, roster.max_logs[number]))
+    return state_of((roster, leaves, current, started_at, elapsed, progress, status, finished, now))
+
+
+# Actions about the whole run.
 
 
 def _pipeline_start(state: PipelineState, payload: Any) -> PipelineState:
     if not isinstance(payload, Mapping):
         payload = {"at": payload}
+    roster, leaves, *_, known = state._core
     at = payload.get("at")
-    now = float(at) if isinstance(at, int | float) else state._now
-    leaves, finished = Vector([PENDING] * len(state._leaves)), 0.0
+    now = float(at) if isinstance(at, int | float) else known
+    kept, finished = [PENDING] * len(leaves), 0.0
     if payload.get("resumed"):
-        kept = [leaf if leaf.status in FINISHED else PENDING for leaf in state._leaves]
-        weights = state._roster.weights
-        finished = sum(
-            [weight for weight, leaf in zip(weights, kept, strict=True) if leaf is not PENDING], 0.0
-        )
-        leaves = Vector(kept)
-    total = state._roster.total_weight
-    progress = min(finished / total, _ALMOST_DONE) if total else 0.0
-    return fill(
-        PipelineState.__new__(PipelineState),
-        state.name,
-        "",
-        now,
-        0.0,
-        progress,
-        "running",
-        state._roster,
-        leaves,
-        finished,
-        now,
-    )
+        kept = [leaf if leaf[STATUS] in FINISHED else PENDING for leaf in leaves]
+        finished = _finished_weight(kept, roster)
+    progress = _progress(finished, roster)
+    return state_of((roster, Vector(kept), "", now, 0.0, progress, "running", finished, now))
 
 
-def _phase_start(state: PipelineState, payload: Any) -> PipelineState:
-    number, fields = _named(state, payload)
-    if number is None:
-        return state
-    now = _at(state, fields)
-    old: Leaf = state._leaves[number]
-    attempt = fields.get("attempt", 1)
-    again = attempt > 1 and old.status == "retrying"
-    leaf = Leaf(
-        "running",
-        old.started_at if again else now,
-        old.elapsed if again else 0.0,
-        old.error if again else "",
-        attempt,
-        old.logs,
-    )
-    # Started again, it no longer counts as finished.
-    finished = state._finished - state._roster.weights[number] if old.status in FINISHED else None
-    leaves = state._leaves.set(number, leaf)
-    return _next(state, now=now, leaves=leaves, current=state._roster.names[number], finished=finished)
-
-
-def _ended(status: str) -> Callable[[PipelineState, Any], PipelineState]:
-    """The step for a phase that ends with `status`."""
-    counts = status in FINISHED
-    pipeline_status = "failed" if status == "failed" else None
-    keeps_error = status in ("failed", "skipped")
-
-    def step(state: PipelineState, payload: Any) -> PipelineState:
-        number, fields = _named(state, payload)
-        if number is None:
-            return state
-        now = _at(state, fields)
-        old_status, started_at, _, error, attempt, logs = state._leaves[number]
-        if keeps_error:
-            error = str(fields.get("error") or error)
-        elif counts:
-            error = ""
-        if old_status == "pending":
-            started_at = now
-        # A state that was built by hand may hold a start that lies ahead of the last time known.
-        elapsed = now - started_at if now > started_at else 0.0
-        leaf = Leaf(status, started_at, elapsed, error, attempt, logs)
-        finished = None
-        if counts and old_status not in FINISHED:
-            finished = state._finished + state._roster.weights[number]
-        return _next(
-            state, now=now, leaves=state._leaves.set(number, leaf), status=pipeline_status, finished=finished
-        )
-
-    return step
-
-
-def _phase_retry(state: PipelineState, payload: Any) -> PipelineState:
-    number, fields = _named(state, payload)
-    if number is None:
-        return state
-    now = _at(state, fields)
-    old: Leaf = state._leaves[number]
-    started_at = old.started_at if old.status != "pending" else now
-    leaf = Leaf(
-        "retrying",
-        started_at,
-        now - started_at if now > started_at else 0.0,
-        str(fields.get("error") or ""),
-        fields.get("attempt", old.attempt),
-        old.logs,
-    )
-    return _next(state, now=now, leaves=state._leaves.set(number, leaf))
-
-
-def _phase_log(state: PipelineState, payload: Any) -> PipelineState:
-    number, fields = _named(state, payload)
-    if number is None or "line" not in fields:
-        return state
-    log = PhaseLog(fields["line"], fields.get("stream", "stdout"), fields.get("timestamp", 0.0))
-    status, started_at, elapsed, error, attempt, logs = state._leaves[number]
-    logs = logs.add(log, state._roster.max_logs[number])
-    leaves = state._leaves.set(number, Leaf(status, started_at, elapsed, error, attempt, logs))
-    return _next(state, now=state._now, leaves=leaves)
-
-
-def _pipeline_ended(status: str) -> Callable[[PipelineState, Any], PipelineState]:
+def _pipeline_ended(status: str) -> Step:
     """The step for the end of the whole run."""
 
     def step(state: PipelineState, payload: Any) -> PipelineState:
-        fields = payload if isinstance(payload, Mapping) else {"at": payload}
-        return _close(state, fields, status)
+        return _close(state, payload if isinstance(payload, Mapping) else {"at": payload}, status)
 
     return step
 
@@ -251,19 +210,26 @@ def _pipeline_end(state: PipelineState, payload: Any) -> PipelineState:
 
 
 def _close(state: PipelineState, fields: Mapping[str, Any], status: str) -> PipelineState:
-    now = _at(state, fields)
-    elapsed = max(0.0, now - state.started_at)
-    done = status == "completed"
-    return fill(
-        PipelineState.__new__(PipelineState),
-        state.name,
-        "" if done else state.current_phase,
-        state.started_at,
-        elapsed,
-        1.0 if done else state.progress,
-        status,
-        state._roster,
-        state._leaves,
-        state._finished,
-        now,
-    )
+    roster, leaves, current, started_at, _, progress, _, finished, now = state._core
+    at = fields.get("at")
+    if at is not None and at > now:
+        now = at
+    if status == "completed":
+        current, progress = "", 1.0
+    elapsed = max(0.0, now - started_at)
+    return state_of((roster, leaves, current, started_at, elapsed, progress, status, finished, now))
+
+
+_STEPS: Final[Mapping[str, Step]] = {
+    types.PIPELINE_START: _pipeline_start,
+    types.PHASE_START: _phase_step(_started, starts=True),
+    types.PHASE_COMPLETE: _phase_step(_completed),
+    types.PHASE_FAILED: _phase_step(_failed, fails=True),
+    types.PHASE_SKIPPED: _phase_step(_skipped),
+    types.PHASE_CANCELLED: _phase_step(_cancelled),
+    types.PHASE_RETRY: _phase_step(_retrying),
+    types.PHASE_LOG: _phase_log,
+    types.PIPELINE_COMPLETE: _pipeline_ended("completed"),
+    types.PIPELINE_CANCELLED: _pipeline_ended("cancelled"),
+    types.PIPELINE_END: _pipeline_end,
+}

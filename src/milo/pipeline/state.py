@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from copy import copy
+from typing import Any, Final
 
 from milo.pipeline.vector import Vector
 from milo.value import Value, assign, setters
@@ -84,18 +85,13 @@ class _NoLogs(Logs):
 NO_LOGS: Final = _NoLogs([], 0, 0)
 
 
-class Leaf(NamedTuple):
-    """What changes of one phase; a PhaseStatus is made of it when somebody reads."""
+Leaf = tuple[str, float, float, str, int, Logs]
+"""What changes of one phase: status, started_at, elapsed, error, attempt, logs. A PhaseStatus is made of it when
+somebody reads; a plain tuple costs a fifth of a class with names, and two are made for every phase that runs."""
 
-    status: str = "pending"
-    started_at: float = 0.0
-    elapsed: float = 0.0
-    error: str = ""
-    attempt: int = 1
-    logs: Logs = NO_LOGS
-
-
-PENDING: Final = Leaf()
+STATUS: Final = 0
+LOGS: Final = 5
+PENDING: Final[Leaf] = ("pending", 0.0, 0.0, "", 1, NO_LOGS)
 
 
 class PhaseStatus(Value):
@@ -139,16 +135,28 @@ _STATUS = setters(PhaseStatus)
 
 
 class Roster:
-    """What all states of one pipeline share: the phases' names, weights and log limits by number."""
+    """What all states of one pipeline share: its name, and the phases' names, weights and log limits by number."""
 
-    __slots__ = ("max_logs", "names", "numbers", "total_weight", "weights")
+    __slots__ = ("max_logs", "name", "names", "numbers", "total_weight", "weights")
 
-    def __init__(self, names: list[str], weights: list[float], max_logs: list[int]) -> None:
+    def __init__(self, name: str, names: list[str], weights: list[float], max_logs: list[int]) -> None:
+        self.name = name
         self.names = names
         self.weights = weights
         self.max_logs = max_logs
-        self.numbers = {name: number for number, name in enumerate(names)}
+        self.numbers = {phase: number for number, phase in enumerate(names)}
         self.total_weight = sum(weights)
+
+    def renamed(self, name: str) -> Roster:
+        """The same phases under another pipeline's name."""
+        roster = copy(self)
+        roster.name = name
+        return roster
+
+
+Core = tuple[Roster, Vector, str, float, float, float, str, float, float]
+"""What a state is made of: roster, leaves, current_phase, started_at, elapsed, progress, status, the finished weight,
+and the last time it knows."""
 
 
 class PipelineState:
@@ -164,31 +172,11 @@ class PipelineState:
         status: pending, running, completed, failed or cancelled.
     """
 
-    __slots__ = (
-        "_finished",
-        "_leaves",
-        "_now",
-        "_phases",
-        "_roster",
-        "current_phase",
-        "elapsed",
-        "name",
-        "progress",
-        "started_at",
-        "status",
-    )
+    # One tuple, so that a step writes one field instead of a dozen.
+    __slots__ = ("_core", "_phases")
 
-    name: str
-    current_phase: str
-    started_at: float
-    elapsed: float
-    progress: float
-    status: str
-    _roster: Roster
-    _leaves: Vector
-    _phases: tuple[PhaseStatus, ...] | None
-    _finished: float
-    _now: float
+    _core: Core
+    _phases: tuple[PhaseStatus, ...]
 
     def __init__(
         self,
@@ -204,33 +192,60 @@ class PipelineState:
         names = [each.name for each in statuses]
         logs = [max(200, len(each.logs)) for each in statuses]
         leaves = [leaf_of(each) for each in statuses]
-        finished = float(sum(leaf.status in FINISHED for leaf in leaves))
-        fill(
-            self,
-            name,
-            current_phase,
-            started_at,
-            elapsed,
-            progress,
-            status,
-            Roster(names, [1.0] * len(names), logs),
-            Vector(leaves),
-            finished,
-            started_at + elapsed,
-        )
+        finished = float(sum(leaf[STATUS] in FINISHED for leaf in leaves))
+        roster = Roster(name, names, [1.0] * len(names), logs)
+        now = started_at + elapsed
+        core = (roster, Vector(leaves), current_phase, started_at, elapsed, progress, status, finished, now)
+        _set_core(self, core)
+
+    @property
+    def name(self) -> str:
+        return self._core[0].name
+
+    @property
+    def current_phase(self) -> str:
+        return self._core[2]
+
+    @property
+    def started_at(self) -> float:
+        return self._core[3]
+
+    @property
+    def elapsed(self) -> float:
+        return self._core[4]
+
+    @property
+    def progress(self) -> float:
+        return self._core[5]
+
+    @property
+    def status(self) -> str:
+        return self._core[6]
 
     @property
     def phases(self) -> tuple[PhaseStatus, ...]:
         """Every phase in declared order; made when first read, and then kept."""
-        phases = self._phases
-        if phases is None:
-            phases = tuple(map(status_of, self._roster.names, self._leaves))
+        try:
+            return self._phases
+        except AttributeError:
+            phases = tuple(map(status_of, self._core[0].names, self._core[1]))
             _set_phases(self, phases)
-        return phases
+            return phases
 
     def phase(self, name: str) -> PhaseStatus:
         """The phase called `name`, in constant time. Raises KeyError when there is none."""
-        return status_of(name, self._leaves[self._roster.numbers[name]])
+        roster, leaves = self._core[:2]
+        return status_of(name, leaves[roster.numbers[name]])
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the phases in declared order, without making a PhaseStatus of each."""
+        return self._core[0].names
+
+    @property
+    def leaves(self) -> Vector:
+        """What changes of each phase, by number; see Leaf."""
+        return self._core[1]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"PipelineState is immutable: cannot set {name!r}. Dispatch an action instead.")
@@ -241,15 +256,8 @@ class PipelineState:
         )
 
     def _plain(self) -> tuple[Any, ...]:
-        return (
-            self.name,
-            self.phases,
-            self.current_phase,
-            self.started_at,
-            self.elapsed,
-            self.progress,
-            self.status,
-        )
+        roster, _, current_phase, started_at, elapsed, progress, status, _, _ = self._core
+        return roster.name, self.phases, current_phase, started_at, elapsed, progress, status
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not PipelineState:
@@ -257,14 +265,13 @@ class PipelineState:
         return self is other or self._plain() == other._plain()
 
     def __hash__(self) -> int:
-        return hash(
-            (self.name, self.status, self.current_phase, self.started_at, self.elapsed, self.progress)
-        )
+        roster, _, *values, _, _ = self._core
+        return hash((roster.name, *values))
 
     def __repr__(self) -> str:
         return (
             f"PipelineState(name={self.name!r}, status={self.status!r}, progress={self.progress!r}, "
-            f"current_phase={self.current_phase!r}, elapsed={self.elapsed!r}, phases=<{len(self._leaves)}>)"
+            f"current_phase={self.current_phase!r}, elapsed={self.elapsed!r}, phases=<{len(self.leaves)}>)"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -273,40 +280,14 @@ class PipelineState:
 
 FINISHED: Final = frozenset({"completed", "skipped"})
 
-_WRITE: Final = {name: PipelineState.__dict__[name].__set__ for name in PipelineState.__slots__}
-_set_phases = _WRITE["_phases"]
-_set_name, _set_current, _set_started, _set_elapsed, _set_progress, _set_status, _set_roster = (
-    _WRITE[name]
-    for name in ("name", "current_phase", "started_at", "elapsed", "progress", "status", "_roster")
-)
-_set_leaves, _set_finished, _set_now = (_WRITE[name] for name in ("_leaves", "_finished", "_now"))
+_set_core, _set_phases = (PipelineState.__dict__[name].__set__ for name in PipelineState.__slots__)
+_new: Final = object.__new__
 
 
-def fill(
-    state: PipelineState,
-    name: str,
-    current_phase: str,
-    started_at: float,
-    elapsed: float,
-    progress: float,
-    status: str,
-    roster: Roster,
-    leaves: Vector,
-    finished: float,
-    now: float,
-) -> PipelineState:
-    """Write the fields of a state that nobody has seen yet; only this module and the reducer may."""
-    _set_name(state, name)
-    _set_current(state, current_phase)
-    _set_started(state, started_at)
-    _set_elapsed(state, elapsed)
-    _set_progress(state, progress)
-    _set_status(state, status)
-    _set_roster(state, roster)
-    _set_leaves(state, leaves)
-    _set_finished(state, finished)
-    _set_now(state, now)
-    _set_phases(state, None)
+def state_of(core: Core) -> PipelineState:
+    """The state that is made of `core`; only this module and the reducer may make one so."""
+    state: PipelineState = _new(PipelineState)
+    _set_core(state, core)
     return state
 
 
@@ -319,4 +300,4 @@ def status_of(name: str, leaf: Leaf) -> PhaseStatus:
 def leaf_of(status: PhaseStatus) -> Leaf:
     """The other way round, for states that were built by hand."""
     logs = Logs(list(status.logs), 0, len(status.logs)) if status.logs else NO_LOGS
-    return Leaf(status.status, status.started_at, status.elapsed, status.error, status.attempt, logs)
+    return status.status, status.started_at, status.elapsed, status.error, status.attempt, logs

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-__all__ = ["Vector"]
+__all__ = ["MASK", "Vector"]
 
 _BITS: Final = 5
 _WIDTH: Final = 1 << _BITS
-_MASK: Final = _WIDTH - 1
+MASK: Final = _WIDTH - 1
+"""Picks the place of an index in its list."""
+
+_new: Final = object.__new__
 
 
 class Vector:
@@ -38,22 +41,30 @@ class Vector:
         node = self._root
         shift = self._shift
         while shift:
-            node = node[(index >> shift) & _MASK]
+            node = node[(index >> shift) & MASK]
             shift -= _BITS
-        return node[index & _MASK]
+        return node[index & MASK]
 
     def set(self, index: int, value: Any) -> Vector:
         """A Vector with `value` at `index`, everything else shared with this one."""
-        new: Vector = Vector.__new__(Vector)
+        new, node = self.opened(index)
+        node[index & MASK] = value
+        return new
+
+    def opened(self, index: int) -> tuple[Vector, list[Any]]:
+        """A Vector that differs from this one at `index` as soon as the list beside it has been written to.
+
+        Reading and replacing a value walks the tree once that way: both stand in that list at ``index & MASK``.
+        """
+        new: Vector = _new(Vector)
         new._size = self._size
         new._shift = shift = self._shift
         node = new._root = self._root.copy()
         while shift:
-            place = (index >> shift) & _MASK
+            place = (index >> shift) & MASK
             node[place] = node = node[place].copy()
             shift -= _BITS
-        node[index & _MASK] = value
-        return new
+        return new, node
 
     def __iter__(self) -> Iterator[Any]:
         nodes: list[Any] = [self._root]
