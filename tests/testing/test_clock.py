@@ -84,3 +84,11 @@ def test_close_drops_what_is_due() -> None:
 def test_time_does_not_run_backwards_nor_for_ever(seconds: float) -> None:
     with pytest.raises(StateError, match="Time passes forwards by a finite number of seconds, got"):
         FakeClock().advance(seconds)
+
+
+def test_time_never_goes_back_when_what_falls_due_lets_more_of_it_pass() -> None:
+    """However short the outer step was."""
+    clock = FakeClock()
+    clock.call_at(1.0, lambda: clock.advance(10))
+    clock.advance(2)
+    assert clock.now() == 11.0
