@@ -7,7 +7,7 @@ The layers, lowest first; each imports only from those before it:
     saga                    effects as values, and the runner that does what they say
     execution               where a call really runs; capture of its output
     store                   state, reducers, middleware, and sagas on them
-    terminal                keys
+    terminal                App: keys in, templates out, a screen in between
     pipeline                phases, their graph, the generated reducer and saga
     outbox, session         run() and arun()
     views                   a run shown: live rows, plain lines, JSON, the summary
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from milo.store import Store as Store
     from milo.store import TickCmd as TickCmd
     from milo.store import combine_reducers as combine_reducers
+    from milo.terminal.app import App as App
     from milo.terminal.keys import Key as Key
     from milo.terminal.keys import SpecialKey as SpecialKey
 
@@ -107,6 +108,7 @@ _HOMES = {
         "TickCmd",
         "combine_reducers",
     ),
+    "milo.terminal.app": ("App",),
     "milo.terminal.keys": ("Key", "SpecialKey"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
