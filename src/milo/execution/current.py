@@ -71,7 +71,7 @@ class CurrentPhase:
 
     def log(self, line: object) -> None:
         """Make a log line of the phase (or several, at line ends), whether its output is captured or not."""
-        for each in str(line).split("\n"):
+        for each in str(line).removesuffix("\n").split("\n"):
             self.emit("stdout", each)
 
     def emit(self, stream: str, line: str) -> None:
