@@ -20,19 +20,22 @@ __all__ = ["Child"]
 
 _PATIENCE = 2
 
+_SHELL = "/bin/sh"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 # The command registers itself before it becomes the command, and until then it holds the guard's pipe open (as its
 # stdin): whenever this process is killed, the guard hears of the command before it hears of that. A guard that is
 # gone is no reason not to run it.
-_REGISTERED = """trap '' PIPE; echo "+$$" 2>/dev/null >&0; trap - PIPE; exec "$@" </dev/null"""
-_SHELL = "/bin/sh"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REGISTER = """trap '' PIPE; echo "+$$" 2>/dev/null >&0; trap - PIPE; """
+_BECOME_PROGRAM = _REGISTER + 'exec "$@" </dev/null'
+_BECOME_SCRIPT = _REGISTER + "exec </dev/null; "  # on the same line, so that the shell counts lines as ever
 
 
 class Child:
     """A command, started in a session of its own.
 
     Args:
-        args: The command and its arguments.
+        command: Text for ``/bin/sh -c``, or a program and its arguments.
         cwd: Where it runs; the current directory by default.
         env: Its whole environment.
         groups: Where it is registered.
@@ -40,6 +43,7 @@ class Child:
 
     Attributes:
         group: The number of its process group, of its session, and of its first process.
+        registered: Whether it tells the guard of itself.
 
     Raises:
         StateError: `groups` was closed.
@@ -48,7 +52,7 @@ class Child:
 
     def __init__(
         self,
-        args: Sequence[str],
+        command: str | Sequence[str],
         *,
         cwd: str | None,
         env: Mapping[str, str],
@@ -64,8 +68,18 @@ class Child:
         self._timer: threading.Timer | None = None
         self._exited = False
         self._pipes = Pipes()
+        stdin = guard.descriptor()
+        self.registered = stdin is not None and _can_register(command, env)
         try:
-            self._process = _start(args, cwd, env, *self._pipes.writing)
+            self._process = subprocess.Popen(
+                _registering(command) if self.registered else _direct(command),
+                stdin=stdin if self.registered else subprocess.DEVNULL,
+                stdout=self._pipes.writing[0],
+                stderr=self._pipes.writing[1],
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+            )
         except BaseException:
             self._pipes.close()
             raise
@@ -167,16 +181,21 @@ class Child:
         kill_sessions([self.group])
 
 
-def _start(
-    args: Sequence[str], cwd: str | None, env: Mapping[str, str], stdout: int, stderr: int
-) -> subprocess.Popen[bytes]:
-    stdin = guard.descriptor()
-    # A shell drops variables whose names it could not use itself, and takes a dash for an option: such a command is
-    # started directly, and registered a moment later.
-    if stdin is not None and not args[0].startswith("-") and all(map(_NAME.fullmatch, env)):
-        args = [_SHELL, "-c", _REGISTERED, "sh", *args]
-    else:
-        stdin = subprocess.DEVNULL
-    return subprocess.Popen(
-        args, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=env, start_new_session=True
+def _can_register(command: str | Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether a shell hands on a program as it is; one that is started directly is registered a moment later.
+
+    A shell drops variables whose names it could not use itself, and takes a dash for an option.
+    """
+    return isinstance(command, str) or (
+        not command[0].startswith("-") and all(_NAME.fullmatch(name) for name in env)
     )
+
+
+def _registering(command: str | Sequence[str]) -> list[str]:
+    if isinstance(command, str):
+        return [_SHELL, "-c", _BECOME_SCRIPT + command, _SHELL]
+    return [_SHELL, "-c", _BECOME_PROGRAM, _SHELL, *command]
+
+
+def _direct(command: str | Sequence[str]) -> list[str]:
+    return [_SHELL, "-c", command] if isinstance(command, str) else list(command)

@@ -28,7 +28,6 @@ from milo.text import safe_line
 
 __all__ = ["CommandError", "Shell", "sh", "shell"]
 
-_SHELL = "/bin/sh"
 _SHOWN = 400  # characters of a command or of a line in an error
 _GRACE_S = 5.0  # outside a phase
 _NOT_EXECUTABLE = 126
@@ -209,13 +208,10 @@ def _start(made: Shell, grace_s: float) -> Child:
             f"{_shown(made.command)} cannot run in {made.cwd!r}: there is no such directory.",
             command=made.command,
         )
-    if isinstance(made.command, str):
-        args: tuple[str, ...] = (_SHELL, "-c", made.command)
-    else:
-        args = made.command
-        _refuse_unknown(args, made.cwd, env)
+    if not isinstance(made.command, str):
+        _refuse_unknown(made.command, made.cwd, env)
     try:
-        return Child(args, cwd=made.cwd, env=env, groups=groups_here(), grace_s=grace_s)
+        return Child(made.command, cwd=made.cwd, env=env, groups=groups_here(), grace_s=grace_s)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CommandError(

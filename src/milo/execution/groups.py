@@ -26,6 +26,9 @@ class Led(Protocol):
     @property
     def group(self) -> int: ...
 
+    @property
+    def registered(self) -> bool: ...
+
     def end(self, grace_s: float) -> None: ...
 
 
@@ -54,7 +57,7 @@ class ProcessGroups:
         with self._lock:
             self.check()
             self._running[command.group] = command
-        guard.add(command.group)
+        guard.add(command.group, told=command.registered)
 
     def done(self, command: Led, *, left: bool) -> None:
         """A command has ended and was reaped; `left` says whether processes of its group live on."""

@@ -53,9 +53,13 @@ class Guard:
                 self._start()
             return self._pipe if self._process is not None else None
 
-    def add(self, group: int) -> None:
-        """A command was started that leads this group."""
-        self._tell(group, "+")
+    def add(self, group: int, *, told: bool = False) -> None:
+        """A command was started that leads this group; `told` says that it has registered itself."""
+        if told:
+            with self._lock:
+                self._marks[group] = "+"
+        else:
+            self._tell(group, "+")
 
     def leave(self, group: int) -> None:
         """The leader of this group was reaped, but others of it go on."""

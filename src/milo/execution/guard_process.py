@@ -7,6 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Collection
+from contextlib import suppress
 
 __all__ = ["end_sessions", "kill_sessions", "lives", "main", "signal_group", "still_ours", "wait_gone"]
 
@@ -162,6 +163,9 @@ def main() -> None:
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+    with suppress(AttributeError, OSError):  # not on every system
+        # What it is told in passing is not urgent: it must not take the processor from whoever tells.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     led: set[int] = set()
     left: set[int] = set()
     hurried = False

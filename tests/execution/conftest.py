@@ -1,0 +1,33 @@
+"""Marks that find every process a test has started, and groups that end with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from milo.execution.groups import ProcessGroups, current_groups
+
+from .processes import FakeAttempt, Mark
+
+
+@pytest.fixture
+def mark() -> Mark:
+    """A new mark."""
+    return Mark()
+
+
+@pytest.fixture
+def attempt() -> FakeAttempt:
+    """An attempt of a phase."""
+    return FakeAttempt()
+
+
+@pytest.fixture
+def groups() -> Iterator[ProcessGroups]:
+    """Where the test's commands are registered; whatever is left is killed."""
+    groups = ProcessGroups()
+    token = current_groups.set(groups)
+    yield groups
+    current_groups.reset(token)
+    groups.close(0)

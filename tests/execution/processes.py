@@ -1,0 +1,101 @@
+"""Real processes under watch: marked through their environment, found in /proc, and an attempt that runs commands."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from milo.clock import SystemClock
+from milo.saga.ports import Job, current_job
+
+PROC = Path("/proc")
+needs_proc = pytest.mark.skipif(not (PROC / "self/stat").exists(), reason="processes are found in /proc")
+
+STUBBORN = """
+trap '' TERM INT HUP
+(trap '' TERM INT HUP; while :; do sleep 1000; done) &
+(trap '' TERM INT HUP; sh -c "trap '' TERM; echo grandchild; while :; do sleep 1000; done") &
+echo ready
+while :; do sleep 1000; done
+"""
+"""A tree of shells that ignore every polite signal; it prints "ready" and "grandchild"."""
+
+
+class Mark:
+    """A variable that every process of a test inherits from the first."""
+
+    def __init__(self) -> None:
+        self.env = {"MILO_TEST_MARK": uuid.uuid4().hex}
+
+    def processes(self) -> list[int]:
+        """Those with the mark that run."""
+        wanted = f"MILO_TEST_MARK={self.env['MILO_TEST_MARK']}".encode()
+        found = []
+        for path in PROC.iterdir():
+            if path.name.isdigit() and int(path.name) != os.getpid():
+                try:
+                    if wanted in (path / "environ").read_bytes() and running(int(path.name)):
+                        found.append(int(path.name))
+                except OSError:
+                    continue  # gone, or not ours
+        return found
+
+    def gone(self) -> bool:
+        return not self.processes()
+
+
+def running(pid: int) -> bool:
+    try:
+        return (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
+
+
+def eventually(happens: Callable[[], object], within_s: float = 20.0) -> bool:
+    """Whether something that another process does comes to pass."""
+    until = time.monotonic() + within_s
+    while not happens():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+class FakeAttempt:
+    """An attempt of a phase, as far as commands know one: it takes lines and can be cancelled."""
+
+    name = "build"
+    number = 1
+    run_id = "run"
+
+    def __init__(self, grace_s: float = 5.0) -> None:
+        self.lines: list[tuple[str, str]] = []
+        self.heard: Callable[[tuple[str, str]], object] = lambda line: None
+        self.job = Job(_Host(), None, 0, self, (), {}, grace_s)  # type: ignore[arg-type]
+
+    def __call__(self) -> None:
+        """Never called: the tests run what they like."""
+
+    def emit(self, job: Job, stream: str, line: str) -> None:
+        self.lines.append((stream, line))
+        self.heard((stream, line))
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        """Run something as a handler of the phase."""
+
+        def call() -> Any:
+            current_job.set(self.job)
+            return work()
+
+        return contextvars.copy_context().run(call)
+
+
+class _Host:
+    clock = SystemClock()
