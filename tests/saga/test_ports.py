@@ -115,7 +115,6 @@ def test_a_call_that_is_cancelled_as_it_begins_holds_no_worker() -> None:
     class CancelledBetween(Job):
         """Is cancelled right after it was looked at."""
 
-        __slots__ = ()
         looks = 0
 
         def __getattribute__(self, name: str) -> Any:
@@ -125,7 +124,9 @@ def test_a_call_that_is_cancelled_as_it_begins_holds_no_worker() -> None:
                 self.cancel()
             return value
 
-    job = CancelledBetween(cast(Any, host), None, 0, lambda: made.append("made"), (), {})
+    job = CancelledBetween(
+        cast(Any, host), cast(Any, SimpleNamespace(epoch=0)), Call(lambda: made.append("made"))
+    )
     job.run()
     assert made == ["made"]
     assert abandoned == [job]

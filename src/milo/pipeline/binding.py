@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
@@ -52,18 +52,29 @@ class Binding(NamedTuple):
     positional: tuple[str, ...] = ()
     keyword: tuple[str, ...] = ()
 
-    def arguments(self, results: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The args and kwargs for a call, from the results of the dependencies."""
-        get = self._getter(results)
-        return tuple(map(get, self.positional)), {name: get(name) for name in self.keyword}
+    def arguments(
+        self, depends_on: tuple[str, ...], results: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The args and kwargs for a call.
 
-    @staticmethod
-    def _getter(results: Mapping[str, Any]) -> Callable[[str], Any]:
-        return lambda name: Context(results) if name == "context" else results[name]
+        Args:
+            depends_on: The dependencies.
+            results: Results by name, theirs among them; a skipped dependency has none and gives None.
+        """
+        if self is NOTHING:
+            return (), {}
+        get = results.get
+        if self is CONTEXT_ONLY:
+            return (), {"context": Context({name: get(name) for name in depends_on})}
+        values = {name: get(name) for name in depends_on}
+        values["context"] = Context(values)
+        return tuple([values[name] for name in self.positional]), {
+            name: values[name] for name in self.keyword
+        }
 
 
 NOTHING: Final = Binding()
-_CONTEXT_ONLY: Final = Binding((), ("context",))
+CONTEXT_ONLY: Final = Binding((), ("context",))
 
 
 def bind(name: str, handler: Any, depends_on: tuple[str, ...]) -> Binding:
@@ -94,7 +105,7 @@ def _plain(handler: FunctionType) -> Binding | None:
     if count == 0:
         return NOTHING
     if count == 1 and code.co_varnames[0] == "context" and not code.co_posonlyargcount:
-        return _CONTEXT_ONLY
+        return CONTEXT_ONLY
     return None
 
 

@@ -17,12 +17,14 @@ from milo.pipeline.state import (
     PhaseLog,
     PipelineState,
     Roster,
+    set_core,
     state_of,
 )
 from milo.pipeline.vector import MASK, Vector
 
 __all__ = ["make_reducer"]
 
+_new: Final = object.__new__
 _ALMOST_DONE: Final = math.nextafter(1.0, 0.0)
 
 Step = Callable[[PipelineState, Any], PipelineState]
@@ -86,8 +88,9 @@ def _phase_step(
             payload = _fields(payload)
         roster, leaves, current, started_at, elapsed, progress, status, finished, now = state._core
         name = payload.get("name")
-        number = _number(roster, name)
-        if number is None:
+        try:
+            number = roster.numbers[name]
+        except (KeyError, TypeError):  # it is no phase's name, or cannot be one
             return state
         # Without a time, or with an earlier one, it happened at the last time that is known.
         at = payload.get("at")
@@ -100,27 +103,22 @@ def _phase_step(
         if (new[STATUS] in FINISHED) is not (old[STATUS] in FINISHED):
             weight = roster.weights[number]
             finished += weight if new[STATUS] in FINISHED else -weight
-            progress = _progress(finished, roster)
+            if roster.total_weight:
+                progress = min(finished / roster.total_weight, _ALMOST_DONE)
         if starts:
             current = name
         if fails:
             status = "failed"
         elapsed = now - started_at if now > started_at else 0.0
-        return state_of((roster, leaves, current, started_at, elapsed, progress, status, finished, now))
+        changed: PipelineState = _new(PipelineState)
+        set_core(changed, (roster, leaves, current, started_at, elapsed, progress, status, finished, now))
+        return changed
 
     return step
 
 
 def _fields(payload: Any) -> Mapping[str, Any]:
     return payload if isinstance(payload, Mapping) else {"name": payload}
-
-
-def _number(roster: Roster, name: Any) -> int | None:
-    """The number of the phase that a payload names."""
-    try:
-        return roster.numbers.get(name)
-    except TypeError:  # a name that cannot be hashed is no phase's
-        return None
 
 
 def _started(old: Leaf, fields: Mapping[str, Any], now: float) -> Leaf:
@@ -167,10 +165,11 @@ def _phase_log(state: PipelineState, payload: Any) -> PipelineState:
     if payload.__class__ is not dict:
         payload = _fields(payload)
     roster, leaves, current, started_at, elapsed, progress, status, finished, now = state._core
-    number = _number(roster, payload.get("name"))
-    if number is None or "line" not in payload:
+    try:
+        number, line = roster.numbers[payload.get("name")], payload["line"]
+    except (KeyError, TypeError):
         return state
-    log = PhaseLog(payload["line"], payload.get("stream", "stdout"), payload.get("timestamp", 0.0))
+    log = PhaseLog(line, payload.get("stream", "stdout"), payload.get("timestamp", 0.0))
     leaves, node = leaves.opened(number)
     place = number & MASK
     old = node[place]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 from zlib import crc32
@@ -73,9 +73,8 @@ class Run:
         self.results = results if results is not None else {}
         self.grace = grace
         self.attempts: dict[int, int] = {}
-        # From the lanes to the scheduler: phases that were taken and want a lane, retries that want to wait.
+        # From the lanes to the scheduler: more could run, a retry wants to wait, or nothing runs any more.
         self.changed = Channel()
-        self.granted: list[int] = []
         self.delayed: list[tuple[int, float]] = []
         self.lanes: dict[object, Any] = {}
         self.waiting: dict[int, Any] = {}
@@ -112,8 +111,7 @@ def drive(run: Run) -> Saga:
             if number is not None:
                 yield from _exclusive(run, number)
                 continue
-            numbers = run.granted or schedule.take_parallel()
-            run.granted = []
+            numbers = schedule.take_parallel()
             if numbers:
                 yield from _fork(run, numbers)
                 continue
@@ -164,8 +162,6 @@ def _fork(run: Run, numbers: list[int]) -> Saga:
 
 def _wind_down(run: Run) -> Saga:
     """End what waits for a retry, and what runs if it shall not go on."""
-    run.schedule.put_back(run.granted)
-    run.granted = []
     run.delayed = []
     tasks = list(run.waiting.values())
     if run.fail_fast or run.interrupted:
@@ -216,12 +212,11 @@ def _lane(run: Run, number: int, key: object) -> Saga:
                 run.delayed.append((number, delay_s))
                 run.retrying[number] = error
                 run.changed.put()
-            taken = schedule.take_parallel()
-            if not taken:
+            following = schedule.next_parallel()
+            if following is None:
                 return
-            number = taken[0]
-            if len(taken) > 1:
-                run.granted += taken[1:]
+            number = following
+            if schedule.has_room():
                 run.changed.put()
     finally:
         run.lanes.pop(key, None)
@@ -246,11 +241,11 @@ def _attempt(run: Run, number: int) -> Saga:
     attempt = run.attempts.get(number, 1)
     if attempt > 1:
         run.retrying.pop(number, None)
-    args, kwargs = phase.binding.arguments(_inputs(run.results, phase))
-    yield run.put(types.PHASE_START, name, attempt=attempt)
+    args, kwargs = phase.binding.arguments(phase.depends_on, run.results)
+    work = Attempt(name, attempt, phase.handler, args, kwargs, run.capture, run.run_id)
+    yield Put(Action(types.PHASE_START, {"name": name, "attempt": attempt, "at": run.now()}))
     try:
-        work = Attempt(name, attempt, phase.handler, args, kwargs, run.capture, run.run_id)
-        result = yield Call(work, timeout=phase.timeout, linger=run.grace)
+        result = yield Call(work, (), None, phase.timeout, run.grace)
     except SagaCancelled:
         yield run.put(types.PHASE_CANCELLED, name)
         raise
@@ -264,7 +259,7 @@ def _attempt(run: Run, number: int) -> Saga:
     except BaseException as error:  # noqa: BLE001 - a handler may raise anything, and its policy decides
         return (yield from _failed(run, number, attempt, error))
     run.results[name] = result
-    yield run.put(types.PHASE_COMPLETE, name, result=result)
+    yield Put(Action(types.PHASE_COMPLETE, {"name": name, "result": result, "at": run.now()}))
     run.schedule.release(number)
     return None
 
@@ -303,11 +298,6 @@ def _retry_later(run: Run, number: int, attempt: int, error: str) -> Saga:
     fields = {"attempt": attempt, "error": error, "max_retries": phase.policy.max_retries, "delay": delay_s}
     yield run.put(types.PHASE_RETRY, phase.name, **fields)
     return delay_s, error
-
-
-def _inputs(results: Mapping[str, Any], phase: Phase) -> dict[str, Any]:
-    """The results of a phase's dependencies; a skipped one gave None."""
-    return {name: results.get(name) for name in phase.depends_on}
 
 
 def describe(error: BaseException) -> str:

@@ -77,17 +77,24 @@ class Schedule:
 
     def take_parallel(self) -> list[int]:
         """The parallel phases that may start now, in order of priority; they count as running from here on."""
-        parallel = self._parallel
-        if not parallel or self.running >= self.limit or self._exclusive_is_first():
-            return []
         taken = []
-        while parallel and self.running < self.limit:
-            taken.append(self._by_rank[heappop(parallel)])
-            self.running += 1
+        while (number := self.next_parallel()) is not None:
+            taken.append(number)
         return taken
 
-    def _exclusive_is_first(self) -> bool:
-        return not self.running and bool(self._exclusive) and self._exclusive[0] < self._parallel[0]
+    def next_parallel(self) -> int | None:
+        """The parallel phase that may start now and comes first; it counts as running from here on."""
+        parallel = self._parallel
+        if not parallel or self.running >= self.limit:
+            return None
+        if not self.running and self._exclusive and self._exclusive[0] < parallel[0]:
+            return None
+        self.running += 1
+        return self._by_rank[heappop(parallel)]
+
+    def has_room(self) -> bool:
+        """Whether another parallel phase may start beside those that run."""
+        return bool(self._parallel) and 0 < self.running < self.limit
 
     def put_back(self, numbers: Sequence[int]) -> None:
         """Make phases ready again that were taken and not started."""

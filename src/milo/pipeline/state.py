@@ -196,7 +196,7 @@ class PipelineState:
         roster = Roster(name, names, [1.0] * len(names), logs)
         now = started_at + elapsed
         core = (roster, Vector(leaves), current_phase, started_at, elapsed, progress, status, finished, now)
-        _set_core(self, core)
+        set_core(self, core)
 
     @property
     def name(self) -> str:
@@ -280,14 +280,14 @@ class PipelineState:
 
 FINISHED: Final = frozenset({"completed", "skipped"})
 
-_set_core, _set_phases = (PipelineState.__dict__[name].__set__ for name in PipelineState.__slots__)
+set_core, _set_phases = (PipelineState.__dict__[name].__set__ for name in PipelineState.__slots__)
 _new: Final = object.__new__
 
 
 def state_of(core: Core) -> PipelineState:
     """The state that is made of `core`; only this module and the reducer may make one so."""
     state: PipelineState = _new(PipelineState)
-    _set_core(state, core)
+    set_core(state, core)
     return state
 
 

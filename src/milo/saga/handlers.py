@@ -26,11 +26,17 @@ WAIT: Final = object()
 
 
 def _put(runner: SagaRunner, task: SagaTask, effect: fx.Put) -> None:
-    runner.put(effect.action)
+    hearing = runner.hearing
+    # The saga's next Take does not hear what it has put itself.
+    hearing.putting = action = effect.action
+    try:
+        runner.dispatch(action)
+    finally:
+        hearing.putting = None
 
 
 def _call(runner: SagaRunner, task: SagaTask, effect: fx.Call) -> object:
-    job = Job(runner, task, task.epoch, effect.fn, effect.args, effect.kwargs, effect.linger)
+    job = Job(runner, task, effect)
     task.wait = job
     if effect.timeout is not None:
         due = runner.clock.now() + effect.timeout

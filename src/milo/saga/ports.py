@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from functools import partial
 from types import CoroutineType
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from milo.action import Action
     from milo.clock import Clock, Timer
+    from milo.saga.effects import Call
+    from milo.saga.task import SagaTask
 
 __all__ = ["Executor", "Job", "JobHost", "current_job"]
 
@@ -73,50 +75,27 @@ class Job:
     Made under the runner's baton, run by one worker, cancelled from any thread.
     """
 
-    __slots__ = (
-        "_abandoned",
-        "_callbacks",
-        "_coroutine",
-        "_running",
-        "args",
-        "cancelled",
-        "dropped",
-        "epoch",
-        "fn",
-        "heeds",
-        "host",
-        "kwargs",
-        "linger",
-        "task",
-        "timer",
-    )
+    # What only few jobs ever come to need is the class's until then: tens of thousands are made.
+    timer: Timer | None = None
+    cancelled = False  # it was told to end
+    dropped = False  # nobody takes its outcome any more
+    heeds = False  # it looks at `cancelled` by itself
+    _running = False
+    _abandoned = False
+    _coroutine = False
+    _callbacks: dict[object, Callable[[], None]] | None = None
 
-    def __init__(
-        self,
-        host: JobHost,
-        task: Any,
-        epoch: int,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        linger: float = 0.0,
-    ) -> None:
+    def __init__(self, host: JobHost, task: SagaTask, call: Call) -> None:
         self.host = host
         self.task = task
-        self.epoch = epoch
-        self.fn = fn
-        self.args = args
-        self.kwargs = kwargs
-        self.linger = linger
-        self.timer: Timer | None = None
-        # It was told to end; nobody takes its outcome any more; it looks at `cancelled` by itself.
-        self.cancelled = False
-        self.dropped = False
-        self.heeds = False
-        self._running = False
-        self._abandoned = False
-        self._coroutine = False
-        self._callbacks: dict[object, Callable[[], None]] | None = None
+        self.epoch = task.epoch
+        self.call = call
+        self.linger = call.linger
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """What is called."""
+        return self.call.fn
 
     def run(self) -> None:
         """Make the call on this thread, in its own copy of the host's context, and deliver the outcome."""
@@ -132,7 +111,8 @@ class Job:
     def _invoke(self) -> tuple[Any, BaseException | None]:
         current_job.set(self)
         try:
-            value = self.fn(*self.args, **self.kwargs)
+            call = self.call
+            value = call.fn(*call.args, **call.kwargs)
             if value.__class__ is CoroutineType:
                 self._coroutine = True
                 self.host.executor.run_coroutine(self, value)

@@ -177,14 +177,6 @@ class SagaRunner:
         self.inbox.append((self.resume, (child, child.epoch, None, None)))
         return child
 
-    def put(self, action: Action) -> None:
-        """Dispatch an action of a saga, and remember which one it was: the saga's next Take does not hear it."""
-        self.hearing.putting = action
-        try:
-            self.dispatch(action)
-        finally:
-            self.hearing.putting = None
-
     def cancel_and_return(self, task: SagaTask, target: SagaTask) -> None:
         """Cancel `target`, and let `task` go on when it has been told."""
         self.inbox.append((cancelling.cancel, (target,)))

@@ -74,7 +74,6 @@ class Store:
         self._reducing = False
         self._closed = False
         self._quit: Quit | None = None
-        self._turn = Turn(self._apply, self._report)
         self._clock = clock if clock is not None else SystemClock()
         self._runner = SagaRunner(
             self.dispatch,
@@ -84,9 +83,10 @@ class Store:
             executor if executor is not None else ThreadWorkers(max_workers or default_workers()),
             context=context,
         )
-        self._chain: Dispatch = self._reduce
+        chain: Dispatch = self._reduce
         for wrap in reversed(tuple(middleware)):
-            self._chain = wrap(self._chain, self.get_state)
+            chain = wrap(chain, self.get_state)
+        self._turn = Turn(chain, self._report)
         self.dispatch(Action(INIT))
 
     # The state.
@@ -137,18 +137,23 @@ class Store:
             StateError: Not an Action; called from inside a reducer; the store was shut down; the reducer failed,
                 in which case the state is as before.
         """
-        self._check(action)
+        if action.__class__ is not Action or self._reducing or self._closed:
+            self._check(action)
         self._turn.do(action)
-        self._runner.poke()
+        if self._runner.inbox:
+            self._runner.poke()
 
     def post(self, action: Action) -> None:
         """Apply `action` soon, in its order, perhaps on another thread; its errors are logged. For streams of lines."""
-        self._check(action)
+        if action.__class__ is not Action or self._reducing or self._closed:
+            self._check(action)
         self._turn.post(action)
-        self._runner.poke()
+        if self._runner.inbox:
+            self._runner.poke()
 
     def _check(self, action: Action) -> None:
-        if action.__class__ is not Action and not isinstance(action, Action):
+        """Refuse what cannot be dispatched, or not now."""
+        if not isinstance(action, Action):
             raise StateError(
                 f"Only actions can be dispatched, got {action!r}.", hint="Make an Action(type, payload)."
             )
@@ -161,9 +166,6 @@ class Store:
                 f"A reducer dispatched {action.type}: reducers only compute the next state.",
                 hint="Return a ReducerResult with a saga or a command instead.",
             )
-
-    def _apply(self, action: Action) -> None:
-        self._chain(action)
 
     def _reduce(self, action: Action) -> None:
         self._reducing = True

@@ -63,7 +63,12 @@ class Turn:
             try:
                 if self._inbox:
                     self._empty()
-                self._apply_with_nested(action)
+                try:
+                    self._apply(action)
+                except BaseException as error:  # noqa: BLE001 - raised again when what it dispatched is applied
+                    self._apply_nested(error)
+                if self._nested:
+                    self._apply_nested(None)
             finally:
                 self._holder = 0
                 self._lock.release()
@@ -136,12 +141,16 @@ class Turn:
             ticket.applied.release()
 
     def _apply_with_nested(self, action: Action) -> None:
-        nested = self._nested
-        error: BaseException | None = None
         try:
             self._apply(action)
         except BaseException as raised:  # noqa: BLE001 - raised again when what was dispatched meanwhile is applied
-            error = raised
+            self._apply_nested(raised)
+        else:
+            self._apply_nested(None)
+
+    def _apply_nested(self, error: BaseException | None) -> None:
+        """Apply what was dispatched in the middle of an action, and then raise the error of that action, if any."""
+        nested = self._nested
         while nested:
             inner = nested.popleft()
             try:
