@@ -47,8 +47,9 @@ def stopping_on_signals(first: Callable[[], None], again: Callable[[], None]) ->
 
     before: dict[signal.Signals, Any] = {}
     for number in ENDING:
-        # What was ignored on purpose (nohup, a background job) stays ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        # What was ignored on purpose (nohup, a background job) stays ignored, and what was not installed from Python
+        # could not be put back.
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
             before[number] = signal.signal(number, handle)
     try:
         yield
