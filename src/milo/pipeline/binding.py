@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +38,20 @@ class Context(Mapping[str, Any]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._results
+
+    # What Mapping would compose of the methods above, a call for each item.
+
+    def keys(self) -> KeysView[str]:
+        return self._results.keys()
+
+    def values(self) -> ValuesView[Any]:
+        return self._results.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._results.items()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._results.get(name, default)
 
     def __repr__(self) -> str:
         return f"Context({self._results!r})"
