@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from milo.terminal.cells import clip, fit, truncate, width
+from milo.terminal.style import styled
 
 __all__ = ["Helpers"]
 
@@ -34,7 +35,14 @@ class Helpers:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filters that no engine brings along, by name."""
-        return {"cells": width, "clip": clip, "fit": fit, "duration": duration}
+        return {
+            "cells": width,
+            "clip": clip,
+            "duration": duration,
+            "fit": fit,
+            "shorten": truncate,
+            "style": styled,
+        }
 
     def symbol(self, wanted: str, plain: str) -> str:
         """`wanted`, or `plain` on a terminal that shows ASCII only."""

@@ -87,7 +87,7 @@ class KidaEngine:
         line = getattr(error, "lineno", None)
         place = getattr(error, "template", None) or getattr(error, "template_name", None) or name
         # The first line says what is wrong; the others are a drawing of the place.
-        problem = str(error).partition("\n")[0] or type(error).__name__
+        problem = str(getattr(error, "message", "") or error).partition("\n")[0] or type(error).__name__
         source = text if text is not None else _source(str(place), self._folders)
         return broken(problem, name=str(place), line=line, source=source, kida=True)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from milo.errors import StateError
 from milo.text import safe_text
 
-__all__ = ["style_filters", "wants_color", "without_color"]
+__all__ = ["style_filters", "styled", "wants_color", "without_color"]
 
 _COLORS: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _WEIGHTS: Final = {
@@ -25,17 +26,25 @@ _FOREGROUND: Final = {
     **{name: str(30 + number) for number, name in enumerate(_COLORS)},
     **{f"bright_{name}": str(90 + number) for number, name in enumerate(_COLORS)},
 }
+_CODES: Final = {**_FOREGROUND, **_WEIGHTS}
 _SGR: Final = re.compile(r"\x1b\[([0-9;:]*)m")
 
 
 def style_filters() -> dict[str, Callable[..., str]]:
     """Every style by its name in templates: ``red``, ``bright_red``, ..., ``bold``, ..., ``fg`` and ``bg``."""
-    filters: dict[str, Callable[..., str]] = {
-        name: _style(code) for name, code in {**_FOREGROUND, **_WEIGHTS}.items()
-    }
+    filters: dict[str, Callable[..., str]] = {name: _style(code) for name, code in _CODES.items()}
     filters["fg"] = lambda text, color: _styled(text, _color_code(color, 0))
     filters["bg"] = lambda text, color: _styled(text, _color_code(color, 10))
     return filters
+
+
+def styled(text: object, styles: str) -> str:
+    """Text in one or more styles by name: ``"bold red"``; "" leaves it as it is. Raises StateError."""
+    codes = [_CODES.get(name) for name in styles.split()]
+    if None in codes:
+        close = get_close_matches(styles.split()[codes.index(None)], _CODES, 1)
+        raise StateError(f"{styles!r} is not a style.", hint=f"Did you mean {close[0]!r}?" if close else "")
+    return _styled(text, ";".join(map(str, codes))) if codes else safe_text(str(text))
 
 
 def _style(code: str) -> Callable[[Any], str]:
