@@ -6,6 +6,8 @@ import warnings
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from milo import Phase, PhasePolicy
 from milo.errors import MiloError, PipelineError
@@ -176,3 +178,97 @@ def test_a_fixed_delay_stays_and_has_no_cap() -> None:
 def test_an_exponential_delay_doubles_up_to_thirty_seconds() -> None:
     policy = PhasePolicy("retry", 9, 0.5, "exponential")
     assert [policy.delay_s(attempt) for attempt in (1, 2, 3, 7, 8, 100_000)] == [0.5, 1, 2, 30, 30, 30]
+
+
+# Timeouts, and what else is given by keyword
+
+
+def test_the_later_fields_are_given_by_keyword_only() -> None:
+    phase = Phase("a", work, timeout=0.5, version="2", persist=False)
+    assert (phase.timeout, phase.version, phase.persist) == (0.5, "2", False)
+    assert (Phase("a", work).timeout, Phase("a", work).version, Phase("a", work).persist) == (None, "", True)
+    assert phase != Phase("a", work)
+    with pytest.raises(TypeError):
+        Phase("a", work, "", (), False, 1, PhasePolicy(), 200, 3.0)  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        PhasePolicy("retry", 1, 1.0, "fixed", 0.5)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 0.0, math.inf, math.nan, "1", True])
+def test_a_timeout_is_refused(timeout: Any) -> None:
+    with pytest.raises(
+        PipelineError,
+        match=r"timeout of phase 'a' must be a finite number of seconds above 0, got .* Leave it out for no limit",
+    ):
+        Phase("a", work, timeout=timeout)
+
+
+def test_a_version_that_is_no_string_and_a_persist_that_is_no_flag_are_refused() -> None:
+    with pytest.raises(PipelineError, match="version of phase 'a' must be a string, got 2"):
+        Phase("a", work, version=2)  # type: ignore[arg-type]
+    with pytest.raises(PipelineError, match="persist of phase 'a' must be True or False, got 1"):
+        Phase("a", work, persist=1)  # type: ignore[arg-type]
+
+
+# Which failures are retried, and what follows
+
+
+@pytest.mark.parametrize(
+    "value", [BaseException, KeyboardInterrupt, SystemExit, OSError(), "OSError", None, 7]
+)
+def test_what_is_no_exception_to_retry_on_is_refused(value: Any) -> None:
+    with pytest.raises(
+        PipelineError, match=r"retry_on must hold subclasses of Exception, got .* Write retry_on="
+    ):
+        PhasePolicy(retry_on=(OSError, value))
+    with pytest.raises(PipelineError, match="retry_on must hold subclasses of Exception, got"):
+        PhasePolicy(retry_on=value)
+
+
+def test_retry_on_may_be_one_class_or_a_list_and_the_policy_stays_hashable() -> None:
+    expected = PhasePolicy(retry_on=(OSError,))
+    assert expected.retry_on == (OSError,)
+    assert {expected, PhasePolicy(retry_on=OSError), PhasePolicy(retry_on=[OSError])} == {expected}  # type: ignore[arg-type]
+    assert PhasePolicy().retry_on == (Exception,)
+
+
+@pytest.mark.parametrize("value", ["retry", "", None, 3, []])
+def test_an_unknown_then_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="then must be one of 'stop', 'skip', got"):
+        PhasePolicy(then=value)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.inf, math.nan, "0.5", True, None])
+def test_a_jitter_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="retry_jitter must be a number from 0 to 1, got"):
+        PhasePolicy(retry_jitter=value)
+
+
+@given(
+    delay=st.floats(0, 100),
+    jitter=st.floats(0, 1),
+    chance=st.floats(0, 1),
+    backoff=st.sampled_from(["fixed", "exponential"]),
+    attempt=st.integers(1, 50),
+)
+def test_a_delay_stays_within_its_jitter_and_its_cap(
+    delay: float, jitter: float, chance: float, backoff: str, attempt: int
+) -> None:
+    middle = PhasePolicy("retry", 9, delay, backoff).delay_s(attempt)
+    given = PhasePolicy("retry", 9, delay, backoff, retry_jitter=jitter).delay_s(attempt, chance)
+    cap = 30.0 if backoff == "exponential" else math.inf
+    uncapped = delay * 2.0 ** (attempt - 1) if backoff == "exponential" else delay
+    assert 0 <= given <= cap
+    assert min(uncapped * (1 - jitter), cap) * (1 - 1e-9) <= given <= uncapped * (1 + jitter) * (1 + 1e-9)
+    assert middle == min(uncapped, cap)
+
+
+def test_the_jitter_reaches_both_ends_of_its_range() -> None:
+    policy = PhasePolicy("retry", 9, 10.0, retry_jitter=0.5)
+    assert [policy.delay_s(1, chance) for chance in (0.0, 0.5, 1.0)] == [5.0, 10.0, 15.0]
+    assert policy.delay_s(1) == 10.0
+
+
+def test_a_policy_with_everything_can_be_pickled() -> None:
+    policy = PhasePolicy("retry", 2, retry_jitter=0.2, retry_on=(OSError, ValueError), then="skip")
+    assert pickle.loads(pickle.dumps(policy)) == policy

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import milo.testing
-from milo import Action, Call, Delay, Fork, Phase, PhasePolicy, Pipeline, Put, Store
+from milo import Call, Delay, Fork, Phase, PhasePolicy, Pipeline, Put, Store
 from milo.pipeline import (
     PHASE_CANCELLED,
     PHASE_COMPLETE,
@@ -18,36 +18,9 @@ from milo.pipeline import (
     PIPELINE_END,
 )
 from milo.pipeline.saga import describe
-from milo.saga.effects import Effect, SagaCancelled
+from milo.saga.effects import SagaCancelled
 
-
-def fails(times: int) -> Callable[[], int]:
-    """A handler that fails its first `times` calls and then answers how many calls there were."""
-    calls = [0]
-
-    def handler() -> int:
-        calls[0] += 1
-        if calls[0] <= times:
-            raise ValueError(f"try {calls[0]}")
-        return calls[0]
-
-    return handler
-
-
-def told(result: milo.testing.TestRun) -> list[tuple[str, str]]:
-    return [
-        (each.type.removeprefix("@@PHASE_"), each.payload["name"])
-        for each in result.actions
-        if each.type.startswith("@@PHASE_")
-    ]
-
-
-def puts(effects: list[Effect]) -> list[Action]:
-    return [effect.action for effect in effects if isinstance(effect, Put)]
-
-
-def retry(times: int, delay: float = 1.0, backoff: str = "fixed") -> PhasePolicy:
-    return PhasePolicy("retry", times, delay, backoff)
+from .helpers import fails, puts, retry, told
 
 
 def test_an_exclusive_phase_is_put_call_put_with_nothing_between() -> None:
