@@ -79,7 +79,10 @@ class Binding(NamedTuple):
             return (), {}
         get = results.get
         if self is CONTEXT_ONLY:
-            return (), {"context": Context({name: get(name) for name in depends_on})}
+            results_of = {}
+            for name in depends_on:
+                results_of[name] = get(name)
+            return (), {"context": Context(results_of)}
         values = {name: get(name) for name in depends_on}
         values["context"] = Context(values)
         return tuple([values[name] for name in self.positional]), {

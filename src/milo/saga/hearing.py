@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import NamedTuple
 
 from milo.action import Action
@@ -35,13 +36,27 @@ class Hearing:
 
     Threads: `note` is called in the store's turn, `starting` from anywhere, all else under the runner's baton.
 
+    Args:
+        wanted: Told of each action that a saga may want, with its number, in the store's turn.
+
     Attributes:
         applied: How many actions the store has applied.
+        putting: The action that a saga is dispatching just now.
     """
 
-    __slots__ = ("_moment", "_own_puts", "_starting", "_takers", "_types", "applied", "putting")
+    __slots__ = (
+        "_moment",
+        "_own_puts",
+        "_starting",
+        "_takers",
+        "_types",
+        "_wanted",
+        "applied",
+        "putting",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Callable[[int, Action], None]) -> None:
+        self._wanted = wanted
         self.applied = 0
         self.putting: Action | None = None
         self._moment = 0
@@ -50,15 +65,14 @@ class Hearing:
         self._types: set[str] = set()
         self._takers: dict[str, dict[SagaTask, _Taker]] = {}
 
-    def note(self, action: Action) -> int:
-        """Count an action that was just applied; returns its number if a saga may want it, else 0."""
+    def note(self, action: Action) -> None:
+        """Count an action that was just applied, and pass it on if a saga may want it."""
         self.applied = number = self.applied + 1
         # While a saga is being started nobody knows what it will take.
-        if action.type not in self._types and not self._starting:
-            return 0
-        if action is self.putting:
-            self._own_puts.append(number)
-        return number
+        if action.type in self._types or self._starting:
+            if action is self.putting:
+                self._own_puts.append(number)
+            self._wanted(number, action)
 
     def starting(self, task: SagaTask) -> int:
         """Expect the first step of `task`; returns the moment from which on its first Take hears."""

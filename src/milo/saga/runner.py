@@ -71,7 +71,7 @@ class SagaRunner:
         self._tasks: dict[int, SagaTask] = {}
         self._numbers = itertools.count(1)  # tasks are made by many threads
         self._closed = False
-        self.hearing = Hearing()
+        self.hearing = Hearing(self._wanted)
 
     # From any thread.
 
@@ -103,11 +103,10 @@ class SagaRunner:
         """Answer the wait number `epoch` of a saga; too late an answer is dropped."""
         self.send(self.resume, (task, epoch, value, error))
 
-    def hear(self, action: Action) -> None:
-        """Note an action that was just applied; the store calls this in its turn, one action after the other."""
-        number = self.hearing.note(action)
-        if number:
-            self.inbox.append((self._deliver, (number, action)))
+    @property
+    def hear(self) -> Callable[[Action], None]:
+        """Notes an action that was just applied; the store calls it in its turn, one action after the other."""
+        return self.hearing.note
 
     def poke(self) -> None:
         """See to it that somebody empties the inbox, if there is anything in it."""
@@ -201,7 +200,7 @@ class SagaRunner:
         baton = self._baton
         wake = self.executor.wake
         hearing = self.hearing
-        while inbox and baton.acquire(blocking=False):
+        while inbox and baton.acquire(False):
             self._carrier = threading.get_ident()
             try:
                 while inbox:
@@ -345,6 +344,9 @@ class SagaRunner:
         if task.epoch == epoch and task.wait is not None:
             task.wait.cancel()
             self.advance(task, None, TimeoutError("Nothing was there to take in time."))
+
+    def _wanted(self, number: int, action: Action) -> None:
+        self.inbox.append((self._deliver, (number, action)))
 
     def _deliver(self, number: int, action: Action) -> None:
         for task in self.hearing.take(number, action):

@@ -83,6 +83,7 @@ class Store:
             executor if executor is not None else ThreadWorkers(max_workers or default_workers()),
             context=context,
         )
+        self._hear = self._runner.hear
         chain: Dispatch = self._reduce
         for wrap in reversed(tuple(middleware)):
             chain = wrap(chain, self.get_state)
@@ -193,7 +194,7 @@ class Store:
                 _log.exception("A listener of the store failed on %s; the others still hear", action.type)
             except BaseException as raised:  # noqa: BLE001 - likewise, but it is for whoever dispatched
                 failure = raised
-        self._runner.hear(action)
+        self._hear(action)
         if failure is not None:
             raise failure
 

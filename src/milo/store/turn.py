@@ -55,11 +55,8 @@ class Turn:
 
     def do(self, action: Action) -> None:
         """Apply `action`, behind everything that came before it, and return when that is done."""
-        me = threading.get_ident()
-        if self._holder == me:
-            self._nested.append(action)
-        elif self._lock.acquire(blocking=False):
-            self._holder = me
+        if self._lock.acquire(False):
+            self._holder = threading.get_ident()
             try:
                 if self._inbox:
                     self._empty()
@@ -75,6 +72,8 @@ class Turn:
                 # After an error too: who left something meanwhile found the turn taken and waits for it.
                 if self._inbox:
                     self._help()
+        elif self._holder == threading.get_ident():
+            self._nested.append(action)
         else:
             ticket = _Ticket(action)
             self._inbox.append(ticket)
@@ -103,7 +102,7 @@ class Turn:
     def _help(self) -> None:
         """Empty the inbox, unless somebody is at it who will look again after letting go."""
         interrupt: BaseException | None = None
-        while self._inbox and self._lock.acquire(blocking=False):
+        while self._inbox and self._lock.acquire(False):
             self._holder = threading.get_ident()
             try:
                 self._empty()
