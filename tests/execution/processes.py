@@ -48,7 +48,8 @@ class Mark:
         return found
 
     def gone(self) -> bool:
-        return not self.processes()
+        # Twice: a process that is just becoming another program shows no environment for a moment.
+        return not self.processes() and not self.processes()
 
 
 def running(pid: int) -> bool:
