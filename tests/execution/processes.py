@@ -12,9 +12,6 @@ from typing import Any
 
 import pytest
 
-from milo.clock import SystemClock
-from milo.saga.ports import Job, current_job
-
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(not (PROC / "self/stat").exists(), reason="processes are found in /proc")
 
@@ -69,34 +66,43 @@ def eventually(happens: Callable[[], object], within_s: float = 20.0) -> bool:
     return True
 
 
+fake_phase: contextvars.ContextVar[FakeAttempt | None] = contextvars.ContextVar("fake_phase", default=None)
+
+
 class FakeAttempt:
     """An attempt of a phase, as far as commands know one: it takes lines and can be cancelled."""
 
     name = "build"
-    number = 1
-    run_id = "run"
 
     def __init__(self, grace_s: float = 5.0) -> None:
+        self.grace_s = grace_s
         self.lines: list[tuple[str, str]] = []
         self.heard: Callable[[tuple[str, str]], object] = lambda line: None
-        self.job = Job(_Host(), None, 0, self, (), {}, grace_s)  # type: ignore[arg-type]
+        self.callbacks: list[Callable[[], None]] = []
+        self.cancelled = False
 
-    def __call__(self) -> None:
-        """Never called: the tests run what they like."""
-
-    def emit(self, job: Job, stream: str, line: str) -> None:
+    def emit(self, stream: str, line: str) -> None:
         self.lines.append((stream, line))
         self.heard((stream, line))
+
+    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+        if self.cancelled:
+            callback()
+            return lambda: None
+        self.callbacks.append(callback)
+        return lambda: self.callbacks.remove(callback) if callback in self.callbacks else None
+
+    def cancel(self) -> None:
+        if not self.cancelled:
+            self.cancelled = True
+            while self.callbacks:
+                self.callbacks.pop()()
 
     def run(self, work: Callable[[], Any]) -> Any:
         """Run something as a handler of the phase."""
 
         def call() -> Any:
-            current_job.set(self.job)
+            fake_phase.set(self)
             return work()
 
         return contextvars.copy_context().run(call)
-
-
-class _Host:
-    clock = SystemClock()

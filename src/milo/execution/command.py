@@ -284,7 +284,7 @@ def _signal_name(number: int) -> str:
 
 def _shown(command: str | tuple[str, ...]) -> str:
     text = command if isinstance(command, str) else shlex.join(command)
-    return f"The command {_shortened(text)!r}"
+    return f"The command `{_shortened(safe_line(text))}`"
 
 
 def _shortened(text: str) -> str:
