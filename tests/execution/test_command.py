@@ -195,7 +195,7 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_what_the_system_will_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """In its own words."""
-    with pytest.raises(CommandError, match=r"xxx…' could not be started: Argument list too long"):
+    with pytest.raises(CommandError, match=r"xxx…` could not be started: Argument list too long"):
         sh(["echo", "x" * 10_000_000])
     monkeypatch.setattr(os, "pipe", _no_pipe)
     with pytest.raises(CommandError, match="could not be started: Too many open files"):
