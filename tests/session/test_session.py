@@ -1,148 +1,21 @@
-"""run and arun: from any thread, nested, cancelled, interrupted, and whatever handlers and watchers do."""
+"""Session: from any thread, nested, cancelled, and whatever handlers and watchers do."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import math
-import os
-import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import milo
 from milo import Phase, PhasePolicy, Pipeline, PipelineState
-from milo.errors import PipelineError, StateError
+from milo.errors import StateError
 from milo.session import RunResult, Session
 
-WAIT_S = 30
-
-
-def one(handler: Callable[..., Any], **fields: Any) -> Pipeline:
-    return Pipeline("p", Phase("it", handler, **fields))
-
-
-def raising(error: BaseException) -> Callable[[], None]:
-    def handler() -> None:
-        raise error
-
-    return handler
-
-
-def in_thread(function: Callable[[], Any]) -> Any:
-    """Call `function` in a thread of its own and give back what it returned or raised."""
-    outcome: list[Any] = []
-
-    def call() -> None:
-        try:
-            outcome.append(function())
-        except BaseException as error:  # noqa: BLE001 - it is handed to the test
-            outcome.append(error)
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(WAIT_S)
-    assert outcome, "it hangs"
-    return outcome[0]
-
-
-# Results
-
-
-def test_the_result_holds_state_results_ok_and_run_id() -> None:
-    pipeline = Pipeline("p", Phase("a", lambda: [1]), Phase("b", lambda a: [*a, 2], depends_on=("a",)))
-    result = milo.run(pipeline)
-    assert isinstance(result, RunResult)
-    assert result.results == {"a": [1], "b": [1, 2]}
-    assert (result.ok, result.state.status, result.state.name) == (True, "completed", "p")
-    assert result.run_id
-
-
-def test_a_failing_phase_does_not_raise() -> None:
-    result = milo.run(one(raising(OSError("disk is full"))))
-    assert (result.ok, result.state.status) == (False, "failed")
-    assert result.state.phase("it").error == "disk is full"
-    assert result.results == {}
-
-
-def test_an_empty_pipeline_completes() -> None:
-    result = milo.run(Pipeline("empty"))
-    assert (result.ok, result.state.progress) == (True, 1.0)
-
-
-def test_only_runs_those_phases_and_what_they_need() -> None:
-    pipeline = Pipeline(
-        "p",
-        Phase("a", lambda: 1),
-        Phase("b", lambda: 2, depends_on=("a",)),
-        Phase("c", lambda: 3, depends_on=("b",)),
-        Phase("d", lambda: 4),
-    )
-    result = milo.run(pipeline, only=("b",))
-    assert result.results == {"a": 1, "b": 2}
-    assert [phase.name for phase in result.state.phases] == ["a", "b"]
-    assert result.ok
-    assert milo.run(pipeline, only="d").results == {"d": 4}
-
-
-def test_keep_going_runs_what_does_not_depend_on_the_failed_phase() -> None:
-    pipeline = Pipeline(
-        "p",
-        Phase("bad", raising(OSError("no"))),
-        Phase("after", lambda: 1, depends_on=("bad",)),
-        Phase("other", lambda: 2),
-    )
-    stopped, went_on = milo.run(pipeline), milo.run(pipeline, keep_going=True)
-    assert [phase.status for phase in stopped.state.phases] == ["failed", "pending", "pending"]
-    assert [phase.status for phase in went_on.state.phases] == ["failed", "pending", "completed"]
-    assert (went_on.state.status, went_on.results) == ("failed", {"other": 2})
-
-
-# Arguments
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"max_workers": 0}, "max_workers must be at least 1, got 0"),
-        ({"max_workers": -3}, "max_workers must be at least 1, got -3"),
-        ({"max_workers": 2.0}, "max_workers must be a whole number, got 2.0"),
-        ({"max_workers": True}, "max_workers must be a whole number, got True"),
-        ({"grace": -1}, "grace must be a finite number of seconds, at least 0, got -1"),
-        ({"grace": math.nan}, "grace must be a finite number"),
-        ({"grace": math.inf}, "grace must be a finite number"),
-        ({"grace": "5"}, "grace must be a finite number"),
-        ({"on_state": 7}, "on_state must be callable, got 7"),
-        ({"executor": "processes"}, "executor='processes' is not supported by this version"),
-        ({"journal": "runs.db"}, "journal='runs.db' is not supported by this version"),
-        ({"resume": "last"}, "resume='last' is not supported by this version"),
-    ],
-)
-def test_an_argument_is_refused(arguments: dict[str, Any], message: str) -> None:
-    ran: list[int] = []
-    with pytest.raises(StateError) as caught:
-        milo.run(one(lambda: ran.append(1)), **arguments)
-    assert str(caught.value).startswith(message)
-    with pytest.raises(StateError):
-        asyncio.run(milo.arun(one(lambda: ran.append(1)), **arguments))
-    assert ran == []
-
-
-def test_something_else_than_a_pipeline_is_refused() -> None:
-    with pytest.raises(StateError, match="run needs a Pipeline, got 7"):
-        milo.run(7)  # type: ignore[arg-type]
-
-
-def test_only_with_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(
-        PipelineError, match=r"'its' does not exist\. Available phases: it\. Did you mean 'it'"
-    ):
-        milo.run(one(lambda: None), only=("its",))
+from .helpers import WAIT_S, in_thread, one, outcome_of, raising
 
 
 def test_a_session_runs_once() -> None:
@@ -261,92 +134,6 @@ def test_capture_of_a_nested_run_goes_to_its_own_phases() -> None:
     result = milo.run(Pipeline("p", Phase("out", outer), capture_output=True))
     assert [log.line for log in result.state.phase("out").logs] == ["before", "after"]
     assert [log.line for log in inner[0].state.phase("in").logs] == ["inside"]
-
-
-# Event loops
-
-
-def test_run_inside_a_running_loop_is_refused() -> None:
-    async def main() -> None:
-        milo.run(one(lambda: None))
-
-    with pytest.raises(StateError, match=r"would block the event loop.*await milo\.arun"):
-        asyncio.run(main())
-
-
-def test_arun_runs_async_handlers_on_the_callers_loop() -> None:
-    async def handler() -> asyncio.AbstractEventLoop:
-        await asyncio.sleep(0)
-        return asyncio.get_running_loop()
-
-    async def main() -> bool:
-        result = await milo.arun(one(handler))
-        return result.results["it"] is asyncio.get_running_loop()
-
-    assert asyncio.run(main())
-
-
-def test_arun_lets_the_loop_go_on() -> None:
-    async def main() -> RunResult:
-        event = threading.Event()
-        running = asyncio.create_task(milo.arun(one(lambda: event.wait(WAIT_S))))
-        await asyncio.sleep(0)
-        event.set()
-        return await running
-
-    assert asyncio.run(main()).results == {"it": True}
-
-
-def test_many_async_handlers_wait_at_once_on_two_workers() -> None:
-    async def main() -> RunResult:
-        everybody = asyncio.Event()
-        count = [0]
-
-        async def handler() -> None:
-            count[0] += 1
-            if count[0] == 2:
-                everybody.set()
-            await everybody.wait()
-
-        phases = [Phase(f"n{number}", handler, parallel=True) for number in range(2)]
-        return await milo.arun(Pipeline("p", *phases), max_workers=2)
-
-    assert asyncio.run(main()).ok
-
-
-def test_cancelling_the_task_cancels_the_run() -> None:
-    seen: list[str] = []
-    states: list[PipelineState] = []
-
-    async def main() -> None:
-        started = asyncio.Event()
-
-        async def handler() -> None:
-            started.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                seen.append("cleaned up")
-
-        task = asyncio.create_task(milo.arun(one(handler), on_state=states.append))
-        await started.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(main())
-    assert seen == ["cleaned up"]
-    assert states[-1].status == "cancelled"
-    assert states[-1].phase("it").status == "cancelled"
-
-
-def test_async_handlers_of_run_share_a_loop_of_their_own() -> None:
-    async def loop() -> int:
-        return id(asyncio.get_running_loop())
-
-    pipeline = Pipeline("p", Phase("a", loop), Phase("b", loop))
-    results = milo.run(pipeline).results
-    assert results["a"] == results["b"]
 
 
 # Context
@@ -610,40 +397,10 @@ def test_what_an_abandoned_handler_prints_later_is_dropped() -> None:
     assert [log.line for log in outcome[0].state.phase("it").logs] == ["heard"]
 
 
-INTERRUPTED = """
-import os, signal, threading
-import milo
-
-def work():
-    os.kill(os.getpid(), signal.SIGINT)
-    threading.Event().wait()
-
-seen = []
-pipeline = milo.Pipeline("p", milo.Phase("it", work), milo.Phase("after", print, depends_on=("it",)))
-try:
-    milo.run(pipeline, on_state=seen.append)
-except KeyboardInterrupt:
-    print("raised again", seen[-1].status, [phase.status for phase in seen[-1].phases])
-"""
-
-
-def test_a_keyboard_interrupt_of_the_main_thread_ends_the_run_and_is_raised_again() -> None:
-    source = str(Path(milo.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED],
-        env={**os.environ, "PYTHONPATH": source},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout == "raised again cancelled ['cancelled', 'pending']\n"
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 STUCK = """
 import threading
 import milo
+import milo.session
 
 inside = threading.Event()
 session = milo.session.Session(milo.Pipeline("p", milo.Phase("it", lambda: inside.set() or threading.Event().wait())))
@@ -653,16 +410,19 @@ print(session.run().state.status)
 
 
 def test_an_abandoned_handler_does_not_hold_up_the_process() -> None:
-    source = str(Path(milo.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-c", "import milo.session" + STUCK],
-        env={**os.environ, "PYTHONPATH": source},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.stdout, done.stderr, done.returncode) == ("cancelled\n", "", 0)
+    assert outcome_of(STUCK) == ("cancelled\n", "", 0)
+
+
+LIMITED = """
+import threading
+import milo
+result = milo.run(milo.Pipeline("p", milo.Phase("it", lambda: threading.Event().wait(), timeout=0.05)))
+print(result.state.status, result.state.phase("it").error)
+"""
+
+
+def test_a_handler_whose_time_is_up_does_not_hold_up_the_process() -> None:
+    assert outcome_of(LIMITED) == ("failed timed out after 0.05 s\n", "", 0)
 
 
 # Capture
