@@ -401,7 +401,7 @@ def test_another_system_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_modules_can_be_imported_where_there_is_no_posix() -> None:
     """Nothing that other systems do not have is needed for it."""
     program = (
-        "import sys, os, signal, select\n"
+        "import asyncio, logging, os, select, selectors, shutil, signal, subprocess, sys\n"
         "for name in ('fcntl', 'termios', 'pwd', 'grp'): sys.modules[name] = None\n"
         "for name in ('SIGKILL', 'SIGCONT', 'SIGHUP', 'SIGQUIT', 'SIGTSTP'): delattr(signal, name)\n"
         "for name in ('killpg', 'getsid', 'waitid', 'pidfd_open', 'register_at_fork', 'set_blocking'):\n"

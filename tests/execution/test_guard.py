@@ -215,6 +215,23 @@ def test_nothing_survives_a_kill_9(mark: Mark, times: int) -> None:
 
 
 @needs_proc
+@pytest.mark.parametrize("call", ["sh('sleep 1000')", "sh(['sleep', '1000'])"])
+def test_a_command_registers_itself(mark: Mark, call: str) -> None:
+    """So that a kill -9 between its start and the parent's own note of it changes nothing."""
+    more = (
+        "from milo.execution.guard import Guard\n"
+        "def hold(*args, **kwargs):\n"
+        "    print('begun', flush=True)\n"
+        "    threading.Event().wait()\n"
+        "Guard.add = hold\n" + call
+    )
+    process = program(mark, more, script="exit 0")
+    read_lines(process, {b"begun"}, 1)
+    kill(process)
+    assert eventually(mark.gone)
+
+
+@needs_proc
 def test_nothing_survives_a_kill_9_at_any_moment(mark: Mark) -> None:
     """Also between the start of a command and its first line: it registers itself."""
     more = "print('begun', flush=True)\nwhile True: sh(['sleep', '0.001'])"
