@@ -19,7 +19,7 @@ __all__ = ["ActionWriter"]
 _MAX: Final = 2**32
 _pack_start, _pack_complete = START.pack, COMPLETE.pack
 # How deep a value is searched for what cannot be kept, before it becomes a text as a whole.
-_MAX_PLAIN: Final = 3
+_MAX_PLAIN: Final = 6
 
 
 class ActionWriter:
@@ -134,7 +134,8 @@ def _plain(value: Any, depth: int) -> Any:
         if isinstance(value, Mapping) and depth < _MAX_PLAIN:
             return {_plain(key, _MAX_PLAIN): _plain(item, depth + 1) for key, item in value.items()}
         if isinstance(value, tuple | list) and depth < _MAX_PLAIN:
-            return tuple([_plain(item, depth + 1) for item in value])
+            items = [_plain(item, depth + 1) for item in value]
+            return items if isinstance(value, list) else tuple(items)
         for plain in (float, int):
             if isinstance(value, plain):
                 return plain(value)

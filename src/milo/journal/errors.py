@@ -77,6 +77,7 @@ _ERRNO: Final = {
     errno.EROFS: ("the file system is read-only", _OTHER_PLACE),
     errno.EIO: ("the disk reports an error", "Look at the disk's health and at the system's log."),
     errno.ENOTDIR: ("a part of its path is not a folder", _OTHER_PLACE),
+    errno.EEXIST: ("a part of its path is not a folder", _OTHER_PLACE),
     errno.ENOENT: ("its folder does not exist", "Create the folder, or name another place."),
 }
 

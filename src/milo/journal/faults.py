@@ -27,7 +27,6 @@ POINTS: Final = (
     "after commit",
     "still in place",
     "end recorded",
-    "checkpointed",
     "connection closed",
     "lock released",
     "run deleted",
