@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +15,10 @@ from milo.action import SAGA_ERROR, Action
 from milo.clock import Clock, SystemClock
 from milo.errors import StateError
 from milo.saga.effects import SagaSource
-from milo.saga.task import SagaTask
 from milo.store import Middleware, Reducer, Store
 from milo.terminal.keys import KEY
-from milo.text import safe_text, strip_sgr
+from milo.terminal.view import View
+from milo.terminal.work import WorkStore
 
 if TYPE_CHECKING:
     from milo.terminal.loop import Loop
@@ -76,19 +73,17 @@ class App:
             raise StateError(
                 f"A reducer must be callable, got {reducer!r}.", hint="Pass (state, action) -> state."
             )
-        self._template = _loaded(template, templates, engine)
+        clock = clock if clock is not None else SystemClock()
+        self._view = View(template, templates, engine, clock.now, color)
         self._sagas = tuple(sagas)
-        self._color = color
         self._grace = grace
-        self._clock = clock if clock is not None else SystemClock()
         self._key_was_taken = False
         self._failure: BaseException | None = None
         self._news = threading.Event()
         self._loop: Loop | None = None
         self._has_run = False
-        self._true_for_s: float | None = None
-        self._store = _AppStore(
-            self._watched(reducer), initial_state, middleware, max_workers=max_workers, clock=self._clock
+        self._store = WorkStore(
+            self._watched(reducer), initial_state, middleware, max_workers=max_workers, clock=clock
         )
 
     @property
@@ -131,7 +126,7 @@ class App:
             with self._on_terminal() as loop:
                 number = asyncio.run(loop.run())
         finally:
-            self._end_sagas()
+            self._store.end(self._grace)
         return self._ended_by(number)
 
     async def arun(self) -> Any:
@@ -148,7 +143,7 @@ class App:
             with self._on_terminal() as loop:
                 number = await loop.run()
         finally:
-            await asyncio.to_thread(self._end_sagas)
+            await asyncio.to_thread(self._store.end, self._grace)
         return self._ended_by(number)
 
     def render(self, columns: int = 80, rows: int = 24, *, color: bool = False) -> str:
@@ -159,11 +154,7 @@ class App:
             rows: Lines.
             color: Whether colour sequences stay in it.
         """
-        from milo.terminal.screen import lines_of
-
-        text, _ = self._picture(columns, rows, tty=True)
-        lines = lines_of(text if color else strip_sgr(text), columns, rows)
-        return "\n".join([line.rstrip() for line in lines]).rstrip("\n") + "\n"
+        return self._view.frame(self._store.state, columns, rows, color=color)
 
     # The steps of a run.
 
@@ -211,34 +202,17 @@ class App:
                 news.clear()
         finally:
             unsubscribe()
-            self._end_sagas()
+            store.end(self._grace)
         if self._failure is not None:
             raise self._failure
         size = shutil.get_terminal_size()
-        text, _ = self._picture(size.columns, size.lines, tty=False)
-        _write_safely(text if self._wants_color(tty=False) else strip_sgr(text))
+        self._view.write_once(store.state, size.columns, size.lines)
         return store.state
 
     def _start_sagas(self) -> None:
         self._store.when_done = self._news.set
         for saga in self._sagas:
             self._store.run_saga(saga)
-
-    def _end_sagas(self) -> None:
-        """Cancel what still runs on the store and let it clean up, for `grace` seconds at most."""
-        store = self._store
-        tasks = list(store.tasks)
-        give_up = time.monotonic() + self._grace
-        try:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                task.wait_done(max(0.0, give_up - time.monotonic()))
-        except TimeoutError:
-            # What does not end is left behind: it runs on daemon threads.
-            return
-        finally:
-            store.shutdown()
 
     def _ended_by(self, number: int | None) -> Any:
         if number is not None:
@@ -274,63 +248,7 @@ class App:
             self._loop.fail(error)
 
     def _draw(self, columns: int, rows: int) -> tuple[str, float | None]:
-        from milo.terminal.style import without_color
-
-        text, true_for_s = self._picture(columns, rows, tty=True)
-        return text if self._wants_color(tty=True) else without_color(text), true_for_s
-
-    def _picture(self, columns: int, rows: int, *, tty: bool) -> tuple[str, float | None]:
-        """The rendered template as safe text, and for how many seconds it is true."""
-        self._true_for_s = None
-        context = {"state": self._store.state, "columns": columns, "rows": rows, "tty": tty, "now": self._now}
-        return safe_text(self._template(context)), self._true_for_s
-
-    def _now(self, every: float = 0.1) -> float:
-        self._true_for_s = every if self._true_for_s is None else min(every, self._true_for_s)
-        return self._clock.now()
-
-    def _wants_color(self, *, tty: bool) -> bool:
-        from milo.terminal.style import wants_color
-
-        return wants_color(os.environ, tty=tty, flag=self._color)
-
-
-class _AppStore(Store):
-    """A store that knows which of the sagas that were run on it have not ended."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.tasks: set[SagaTask] = set()
-        self.when_done: Callable[[], None] = lambda: None
-        super().__init__(*args, **kwargs)
-
-    def run_saga(self, saga: SagaSource) -> SagaTask:
-        task = super().run_saga(saga)
-        self.tasks.add(task)
-        task.on_done(partial(self._ended, task))
-        return task
-
-    def _ended(self, task: SagaTask) -> None:
-        self.tasks.discard(task)
-        self.when_done()
-
-
-def _loaded(
-    template: str | Path, templates: str | Path | Iterable[str | Path] | None, engine: str
-) -> Callable[[Mapping[str, Any]], str]:
-    from milo.terminal.helpers import Helpers
-    from milo.terminal.templates import load_template
-
-    if not isinstance(template, str | Path):
-        raise StateError(f"A template must be a name, a Path or a text, got {template!r}.")
-    folders = [templates] if isinstance(templates, str | Path) else list(templates or ())
-    if isinstance(template, Path):
-        folders.insert(0, template.parent)
-        template = template.name
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    helpers = Helpers(unicode=encoding.lower().replace("-", "").startswith("utf"))
-    return load_template(
-        template, [Path(folder) for folder in folders], engine, helpers.functions(), helpers.filters()
-    )
+        return self._view.draw(self._store.state, columns, rows)
 
 
 def _in_event_loop() -> bool:
@@ -341,9 +259,3 @@ def _in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _write_safely(text: str) -> None:
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    sys.stdout.flush()

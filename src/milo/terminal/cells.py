@@ -41,13 +41,20 @@ def clip(text: object, columns: int, start: int = 0) -> str:
 
 def truncate(text: object, columns: int = 80, end: str = "…") -> str:
     """A line cut to `columns` cells, with `end` in place of what is missing."""
+    import wcwidth
+
     if columns <= 0:
         return ""
     line = _line(text, columns + 1)
     if width(line) <= columns:
         return line if "\t" not in line else clip(line, columns)
     room = columns - width(end)
-    return clip(line, room) + end if room > 0 else clip(line, columns)
+    # The half of a wide character is left out: what is missing is said anyway.
+    return (
+        wcwidth.clip(line, 0, room, fillchar=_HALF).replace(_HALF, "") + end
+        if room > 0
+        else clip(line, columns)
+    )
 
 
 def pad(text: object, columns: int, align: str = "left", fill: str = " ") -> str:
