@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from milo.errors import PhaseCancelled as PhaseCancelled
     from milo.errors import PipelineError as PipelineError
     from milo.errors import StateError as StateError
+    from milo.execution.command import CommandError as CommandError
+    from milo.execution.command import sh as sh
+    from milo.execution.command import shell as shell
     from milo.execution.current import CurrentPhase as CurrentPhase
     from milo.execution.current import current_phase as current_phase
     from milo.pipeline import Phase as Phase
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "milo.action": ("Action",),
     "milo.errors": ("CycleError", "MiloError", "PhaseCancelled", "PipelineError", "StateError"),
+    "milo.execution.command": ("CommandError", "sh", "shell"),
     "milo.execution.current": ("CurrentPhase", "current_phase"),
     "milo.pipeline": ("Phase", "PhaseLog", "PhasePolicy", "PhaseStatus", "Pipeline", "PipelineState"),
     "milo.saga": (

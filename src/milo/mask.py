@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 from milo.action import Action
 from milo.errors import StateError
 from milo.text import safe_line
 
-__all__ = ["Mask", "mask_of"]
+__all__ = ["NO_MASK", "Mask", "current_mask", "mask_of"]
 
 _SHOWN = "***"
 _SHORTEST_PART = 4
@@ -28,8 +29,9 @@ class Mask:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = frozenset(secrets)
         parts: set[str] = set()
-        for secret in secrets:
+        for secret in self._secrets:
             lines = [line.strip() for line in re.split(r"[\r\n]+", secret)]
             whole = [line for line in lines if line]
             # Text has been made safe before it is looked at: a control character of the secret stands there as shown.
@@ -42,6 +44,10 @@ class Mask:
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
         return self._pattern is not None
+
+    def __or__(self, other: Mask) -> Mask:
+        """A mask of the secrets of both."""
+        return self if not other else other if not self else Mask(self._secrets | other._secrets)
 
     def __call__(self, text: str) -> str:
         """`text` with every secret in it replaced."""
@@ -58,6 +64,12 @@ class Mask:
             if isinstance(text, str) and (masked := self(text)) != text:
                 changed[key] = masked
         return Action(action.type, {**payload, **changed}) if changed else action
+
+
+NO_MASK: Final = Mask(())
+
+current_mask: ContextVar[Mask] = ContextVar("milo_current_mask", default=NO_MASK)
+"""What the run that the running code belongs to hides; a run inside it hides that too."""
 
 
 def mask_of(names: Iterable[str], environ: Mapping[str, str]) -> Mask:

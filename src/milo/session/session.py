@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import queue
 import threading
 import time
@@ -23,9 +24,10 @@ from milo.execution import (
     capture_output,
     default_workers,
 )
-from milo.mask import Mask
+from milo.execution.groups import ProcessGroups, current_groups
+from milo.mask import NO_MASK, Mask, current_mask
 from milo.outbox import Outbox, View
-from milo.pipeline import PIPELINE_END, PIPELINE_STOPPING, Pipeline, PipelineState
+from milo.pipeline import PHASE_CANCELLED, PIPELINE_END, PIPELINE_STOPPING, Pipeline, PipelineState
 from milo.pipeline.pipeline import new_run_id
 from milo.saga.ports import Executor, current_job
 from milo.saga.task import SagaTask
@@ -40,6 +42,7 @@ _HURRY = object()
 # What was told to end gets `grace`, and then the sagas this long to say so.
 _MARGIN_S = 0.5
 _UNENDED = ("pending", "running")
+_STARTED = ("running", "retrying")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,15 @@ class Session:
         self._executor = executor
         self.left_behind = False
         self._coroutines = coroutines if coroutines is not None else CoroutineThread()
-        self._context = context if context is not None else copy_context()
+        self._context = context.copy() if context is not None else copy_context()
+        self._groups = ProcessGroups()
+        self._context.run(current_groups.set, self._groups)
         self._middleware = tuple(middleware)
+        # What an outer run hides is hidden here as well.
+        mask = current_mask.get() | (mask or NO_MASK)
         if mask:
             check_declaration(self.pipeline, mask)
+            self._context.run(current_mask.set, mask)
             self._middleware = (_masking(mask), *self._middleware)
         self._outbox = Outbox(views, on_state)
         self._cleanup = contextlib.ExitStack()
@@ -125,14 +133,15 @@ class Session:
         self._task: SagaTask | None = None
         self._news: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._cancelled = False
+        self._give_up_at = math.inf
+        self._ending_groups: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # The steps of a run; `run` and `arun` differ only in how they wait.
 
     def start(self) -> SagaTask:
         """Start the run; returns the task of its saga."""
-        if self._store is not None:
-            raise StateError("This session has run already.", hint="Make a new one.")
+        self._refuse_again()
         if self.pipeline.capture_output:
             self._cleanup.enter_context(capture_output())
         if self._executor is None:
@@ -181,27 +190,55 @@ class Session:
         if self._task is None or self._store is None:
             self._cancelled = True
             return
+        if self._give_up_at == math.inf:
+            self._give_up_at = time.monotonic() + self._grace + _MARGIN_S
         if not self._cancelled and not self._task.done():
+            self._end_groups_beside()
             stopping = Action(PIPELINE_STOPPING, {"at": self._clock.now(), "grace": self._grace})
             # Posted: a listener that is stuck must not keep the run from being cancelled.
             self._store.post(stopping)
         self._cancelled = True
         self._task.cancel()
 
+    def _end_groups_beside(self) -> None:
+        """End what commands have left behind while the handlers are told; those that run are ended by both."""
+        close = partial(self._groups.close, self._grace)
+        ending = threading.Thread(target=close, name="milo-ending", daemon=True)
+        # Where the system refuses a thread they are ended after the handlers instead.
+        with contextlib.suppress(RuntimeError):
+            ending.start()
+            self._ending_groups = ending
+
+    def _end_groups(self) -> None:
+        """Leave no process behind: with time to end after a run that came to its end, else with what is left of it."""
+        if self._give_up_at == math.inf:
+            self._groups.close(self._grace)
+            return
+        try:
+            if self._ending_groups is not None:
+                self._ending_groups.join(self._left_s())
+        finally:
+            self._groups.close(0.0)
+
+    def _left_s(self) -> float | None:
+        """Seconds that a cancelled run still has; None before."""
+        if self._give_up_at == math.inf:
+            return None
+        return max(0.0, self._give_up_at - time.monotonic())
+
     def wait(self, task: SagaTask) -> None:
         """Wait until the run has ended, or for `grace` seconds after it was cancelled."""
-        give_up: float | None = None
         while True:
             try:
-                left_s = None if give_up is None else max(0.0, give_up - time.monotonic())
-                news = self._news.get(timeout=left_s)
+                news = self._news.get(timeout=self._left_s())
             except queue.Empty:
                 return  # what is still busy is left behind: it runs on daemon threads
-            if news is _ENDED or news is _HURRY:
+            if news is _ENDED:
+                return
+            if news is _HURRY:
+                self._give_up_at = time.monotonic()
                 return
             self._cancel_now()
-            if give_up is None:
-                give_up = time.monotonic() + self._grace + _MARGIN_S
 
     def finish(self, task: SagaTask) -> RunResult:
         """Say the end to every observer, release everything, and hand over the result."""
@@ -209,10 +246,13 @@ class Session:
         if store is None:
             raise StateError("This session has not been started.")
         try:
+            self._end_groups()
             if task.done() and not task.cancelled() and task.error is not None:
                 raise task.error
             state: PipelineState = store.get_state()
             if state.status != "completed":
+                if not task.done():
+                    self._say_left_behind(store, state)
                 status = "cancelled" if self._cancelled or state.status in _UNENDED else state.status
                 store.dispatch(Action(PIPELINE_END, {"status": status, "at": self._clock.now()}))
         finally:
@@ -225,8 +265,19 @@ class Session:
                 self._cleanup.close()
         return RunResult(state, self.results, self.run_id)
 
+    def _say_left_behind(self, store: Store, state: PipelineState) -> None:
+        """Say of each phase that nobody waits for any longer that it was cancelled: its saga gets no more time."""
+        for phase in state.phases:
+            if phase.status in _STARTED:
+                store.dispatch(Action(PHASE_CANCELLED, {"name": phase.name, "at": self._clock.now()}))
+
+    def _refuse_again(self) -> None:
+        if self._store is not None:
+            raise StateError("This session has run already.", hint="Make a new one.")
+
     def run(self) -> RunResult:
         """Run to the end on this thread. KeyboardInterrupt cancels the run and is raised again."""
+        self._refuse_again()
         try:
             task = self.start()
             self.wait(task)

@@ -20,6 +20,7 @@ from milo.cli.options import debug_option, open_target, parameter_option, phases
 from milo.cli.signals import INTERRUPTED
 from milo.cli.stdio import stdout_for_json
 from milo.execution import capture_output
+from milo.execution.guard import hurry
 from milo.mask import Mask, mask_of
 from milo.session import Session
 from milo.views.format import Output
@@ -195,7 +196,7 @@ def _run(settings: _Settings, stdout: TextIO) -> int:
         with ExitStack() as stack:
             if invocation.signals is not None:
                 terminal = out.fileno() if live else None
-                stack.enter_context(invocation.signals.cancelling(session.cancel, session.hurry, terminal))
+                stack.enter_context(invocation.signals.cancelling(session.cancel, hurry, terminal))
             result = session.run()
         invocation.left_behind = session.left_behind
     return _STATUS.get(result.state.status, 1)
