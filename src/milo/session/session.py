@@ -32,6 +32,7 @@ from milo.pipeline.pipeline import new_run_id
 from milo.saga.ports import Executor, current_job
 from milo.saga.task import SagaTask
 from milo.session.arguments import check_arguments, check_declaration
+from milo.session.news import News
 from milo.store import Dispatch, GetState, Middleware, Store
 
 __all__ = ["RunResult", "Session"]
@@ -131,7 +132,7 @@ class Session:
         self._cleanup = contextlib.ExitStack()
         self._store: Store | None = None
         self._task: SagaTask | None = None
-        self._news: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._news = News()
         self._cancelled = False
         self._give_up_at = math.inf
         self._ending_groups: threading.Thread | None = None
@@ -230,7 +231,7 @@ class Session:
         """Wait until the run has ended, or for `grace` seconds after it was cancelled."""
         while True:
             try:
-                news = self._news.get(timeout=self._left_s())
+                news = self._news.get(self._left_s())
             except queue.Empty:
                 return  # what is still busy is left behind: it runs on daemon threads
             if news is _ENDED:
