@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import select
 import signal
 import socket
 import threading
@@ -49,19 +48,21 @@ class News:
             # It may have come before there was a socket to write to.
             with contextlib.suppress(queue.Empty):
                 return self._messages.get_nowait()
-            while select.select([reader], [], [], timeout)[0]:
-                reader.recv(4096)
+            reader.settimeout(timeout)
+            while True:
+                try:
+                    reader.recv(4096)
+                except (TimeoutError, BlockingIOError):
+                    raise queue.Empty from None
+                # Nothing is there after a signal whose handler left no message here.
                 with contextlib.suppress(queue.Empty):
                     return self._messages.get_nowait()
-                # A signal whose handler left no message here.
-            raise queue.Empty
 
     @contextlib.contextmanager
     def _woken_by_signals(self) -> Iterator[socket.socket]:
         reader, self._wake = socket.socketpair()
         writer = self._wake
         try:
-            reader.setblocking(False)
             writer.setblocking(False)
             before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
             try:
