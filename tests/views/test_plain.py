@@ -10,6 +10,7 @@ from milo.pipeline import (
     PHASE_SKIPPED,
     PHASE_START,
     PIPELINE_CANCELLED,
+    PIPELINE_STOPPING,
     Phase,
     Pipeline,
 )
@@ -63,6 +64,34 @@ def test_retry_skip_and_cancel_each_have_their_line(feed, out, tape):
         "stop   the run was cancelled",
         "cancel b (1.0 s)",
     ]
+
+
+def stopping(grace=5.0):
+    return Action(PIPELINE_STOPPING, {"at": 4.0, "grace": grace})
+
+
+def test_a_run_that_stops_tells_for_whom_and_how_long_it_waits(feed, out, tape):
+    done = Action(PHASE_COMPLETE, {"name": "a", "result": 1, "at": 3.0})
+    feed(PlainView(out), TWO, [start("a"), start("b"), stopping(), done, stopping(0.5)])
+    told = [line for line in tape.getvalue().splitlines() if line.startswith("stop")]
+    assert told == [
+        "stop   waiting up to 5.0 s for a, b (Ctrl-C again ends at once)",
+        "stop   waiting up to 0.50 s for b (Ctrl-C again ends at once)",
+    ]
+
+
+def test_a_run_that_stops_while_nothing_runs_says_that_nothing_starts(feed, out, tape):
+    feed(PlainView(out), TWO, [stopping()])
+    assert tape.getvalue().splitlines()[1:] == ["stop   no further phase starts"]
+
+
+def test_a_run_that_stops_names_twenty_of_those_that_it_waits_for(feed, out, tape):
+    names = [f"p{n}" for n in range(50)]
+    many = Pipeline("many", *(Phase(name, handler=lambda: None, parallel=True) for name in names))
+    feed(PlainView(out), many, [*(start(name) for name in names), stopping()])
+    line = tape.getvalue().splitlines()[-1]
+    assert "p19 and 30 more (" in line
+    assert "p20" not in line
 
 
 def test_without_colour_there_is_no_escape_even_in_a_phases_own_lines(feed, out, tape):

@@ -7,7 +7,17 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from milo.action import Action
-from milo.pipeline import PHASE_COMPLETE, PHASE_FAILED, PHASE_LOG, PHASE_RETRY, PHASE_START, Phase, Pipeline
+from milo.pipeline import (
+    PHASE_CANCELLED,
+    PHASE_COMPLETE,
+    PHASE_FAILED,
+    PHASE_LOG,
+    PHASE_RETRY,
+    PHASE_START,
+    PIPELINE_STOPPING,
+    Phase,
+    Pipeline,
+)
 from milo.text import strip_sgr
 from milo.views.progress import ProgressView
 
@@ -106,3 +116,32 @@ def test_without_colour_nothing_is_coloured(view, feed, tape):
     done = Action(PHASE_COMPLETE, {"name": "a", "result": None, "at": 9.0})
     feed(view, pipeline("a"), [start("a"), done])
     assert "\x1b[3" not in tape.getvalue()
+
+
+def test_a_run_that_stops_says_for_how_long_at_most_and_keeps_the_rows_of_those_it_waits_for(view, feed):
+    view._console.width = 80
+    stopping = Action(PIPELINE_STOPPING, {"at": 9.0, "grace": 5.0})
+    cancelled = Action(PHASE_CANCELLED, {"name": "a", "at": 9.5})
+    feed(view, pipeline("a", "b"), [start("a"), start("b"), stopping, cancelled], close=False)
+    _, told, row = rows(view, 80)
+    assert told.rstrip() == "stopping: waiting up to 4.0 s for what runs (Ctrl-C again ends at once)"
+    assert row.split()[:2] == ["▸", "b"]
+
+
+def test_a_run_that_is_overdue_does_not_count_below_zero(view, feed):
+    feed(view, pipeline("a"), [start("a"), Action(PIPELINE_STOPPING, {"at": 2.0, "grace": 5.0})], close=False)
+    assert "up to 0.00 s" in rows(view)[1]
+
+
+def test_before_a_run_stops_nothing_is_said_of_it(view, feed):
+    feed(view, pipeline("a"), [start("a")], close=False)
+    assert "stopping" not in "".join(rows(view))
+
+
+def test_the_line_about_stopping_takes_the_place_of_a_row(view, feed):
+    view._console.height = 8
+    names = [f"p{n}" for n in range(10)]
+    feed(view, pipeline(*names), [start(name) for name in names], close=False)
+    before = len(rows(view))
+    view.on_actions([Action(PIPELINE_STOPPING, {"at": 9.0, "grace": 5.0})], view._state)
+    assert len(rows(view)) == before == 6

@@ -127,9 +127,10 @@ class ProgressView:
         width = self._console.width
         # One step, so that a row which ends meanwhile on the other thread does no harm.
         rows = list(self._rows.values())
-        room = max(1, min(_MOST_ROWS, self._console.height - 3))
+        stopping = self._stopping_line(now)
+        room = max(1, min(_MOST_ROWS, self._console.height - 3 - len(stopping)))
         shown = rows if len(rows) <= room else rows[: room - 1]
-        lines = [_one_line(_row_text(row, now), width) for row in shown]
+        lines = [_one_line(text, width) for text in (*stopping, *(_row_text(row, now) for row in shown))]
         if len(shown) < len(rows):
             lines.append(_one_line(Text(f"  +{len(rows) - len(shown)} more", style="dim"), width))
         return Group(self._bar(now), *lines)
@@ -144,11 +145,14 @@ class ProgressView:
         bar.add_column(width=max(4, min(30, self._console.width // 3)))
         bar.add_column(no_wrap=True, overflow="ellipsis")
         words = f"{int(100 * state.progress):3d} %  {done}  {duration(elapsed)}"
-        if self._stop_by is not None:
-            left = duration(max(0.0, self._stop_by - now))
-            words += f"  stopping, up to {left} (Ctrl-C again ends at once)"
         bar.add_row(ProgressBar(total=1.0, completed=state.progress), words)
         return bar
+
+    def _stopping_line(self, now: float) -> list[Text]:
+        if self._stop_by is None:
+            return []
+        words = f"stopping: waiting up to {duration(self._stop_by - now)} for what runs (Ctrl-C again ends at once)"
+        return [Text(words, style="yellow")]
 
     def _follow(self, action: Action, state: PipelineState, above: list[Text]) -> None:
         payload = action.payload
