@@ -132,7 +132,7 @@ def test_logs_are_lists_cut_to_their_last_lines_in_every_branch(
     for place, text in steps:
         logs, model = versions[max(0, len(versions) - 1 - place)]
         log = PhaseLog(text)
-        versions.append((logs.add(log, limit), [*model, log][-limit:] if limit else []))
+        versions.append((logs.add((text, "stdout", 0.0), limit), [*model, log][-limit:] if limit else []))
     for logs, model in versions:
         assert list(logs.as_tuple()) == model
         assert len(logs) == len(model) <= limit
@@ -141,6 +141,6 @@ def test_logs_are_lists_cut_to_their_last_lines_in_every_branch(
 def test_many_lines_keep_only_a_bounded_list() -> None:
     logs: Logs = NO_LOGS
     for number in range(10_000):
-        logs = logs.add(PhaseLog(str(number)), 10)
+        logs = logs.add((str(number), "stdout", 0.0), 10)
         assert len(logs._lines) <= 21
     assert [log.line for log in logs.as_tuple()] == [str(number) for number in range(9_990, 10_000)]

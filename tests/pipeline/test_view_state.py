@@ -49,7 +49,7 @@ def test_what_is_read_stays_in_place_when_a_full_log_loses_its_first_lines() -> 
     before = state.selected.logs[state.log_scroll]
     state = log(state, 7)
     assert len(state.selected.logs) == 100
-    assert state.selected.logs[state.log_scroll] is before
+    assert state.selected.logs[state.log_scroll] == before
     assert log(state, 200).log_scroll == 0
 
 

@@ -45,6 +45,9 @@ class LineSplitter:
         """Take what comes next; returns the lines that it completes, without their ends."""
         if self.returned:
             text = self._after_return(text)
+        elif text == "\n":
+            # What print() writes last.
+            return [self._taken()]
         if "\n" not in text and "\r" not in text:
             if text:
                 self.pieces.append(text)
@@ -131,9 +134,7 @@ class LineSink:
         """Take what was written to `stream`, a newline at the end of it or not."""
         key = (stream, threading.get_ident())
         # Taken out while it is fed: `flush` then never takes what is only half of it.
-        splitter = self._unfinished.pop(key, None)
-        if splitter is None:
-            splitter = LineSplitter()
+        splitter = self._unfinished.pop(key, None) or LineSplitter()
         lines = splitter.feed(text)
         if splitter.pieces or splitter.returned:
             self._unfinished[key] = splitter

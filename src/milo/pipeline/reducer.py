@@ -14,7 +14,6 @@ from milo.pipeline.state import (
     PENDING,
     STATUS,
     Leaf,
-    PhaseLog,
     PipelineState,
     Roster,
     set_core,
@@ -169,7 +168,7 @@ def _phase_log(state: PipelineState, payload: Any) -> PipelineState:
         number, line = roster.numbers[payload.get("name")], payload["line"]
     except (KeyError, TypeError):
         return state
-    log = PhaseLog(line, payload.get("stream", "stdout"), payload.get("timestamp", 0.0))
+    log = (line, payload.get("stream", "stdout"), payload.get("timestamp", 0.0))
     leaves, node = leaves.opened(number)
     place = number & MASK
     old = node[place]

@@ -36,6 +36,10 @@ class PhaseLog(Value):
 _log_line, _log_stream, _log_timestamp = setters(PhaseLog)
 
 
+Line = tuple[str, str, float]
+"""The fields of a PhaseLog; one of those is made when somebody reads."""
+
+
 class Logs:
     """The last lines of a phase: a window on a list that only grows, which later windows share.
 
@@ -44,12 +48,12 @@ class Logs:
 
     __slots__ = ("_end", "_lines", "_start")
 
-    def __init__(self, lines: list[PhaseLog], start: int, end: int) -> None:
+    def __init__(self, lines: list[Line], start: int, end: int) -> None:
         self._lines = lines
         self._start = start
         self._end = end
 
-    def add(self, log: PhaseLog, limit: int) -> Logs:
+    def add(self, log: Line, limit: int) -> Logs:
         """The window that ends with `log`, at most `limit` lines long."""
         if limit <= 0:
             return NO_LOGS
@@ -70,7 +74,7 @@ class Logs:
         return self._end - self._start
 
     def as_tuple(self) -> tuple[PhaseLog, ...]:
-        return tuple(self._lines[self._start : self._end])
+        return tuple([PhaseLog(*each) for each in self._lines[self._start : self._end]])
 
 
 class _NoLogs(Logs):
@@ -78,7 +82,7 @@ class _NoLogs(Logs):
 
     __slots__ = ()
 
-    def add(self, log: PhaseLog, limit: int) -> Logs:
+    def add(self, log: Line, limit: int) -> Logs:
         return Logs([log], 0, 1) if limit > 0 else self
 
 
@@ -299,5 +303,6 @@ def status_of(name: str, leaf: Leaf) -> PhaseStatus:
 
 def leaf_of(status: PhaseStatus) -> Leaf:
     """The other way round, for states that were built by hand."""
-    logs = Logs(list(status.logs), 0, len(status.logs)) if status.logs else NO_LOGS
+    lines = [(log.line, log.stream, log.timestamp) for log in status.logs]
+    logs = Logs(lines, 0, len(lines)) if lines else NO_LOGS
     return status.status, status.started_at, status.elapsed, status.error, status.attempt, logs
