@@ -143,9 +143,13 @@ class Loop:
             self._keep_looking_at_size()
 
     def _changed(self) -> None:
+        # Before the look: what changes from here on wakes the loop again.
+        self._woken = False
         if self._store.quit_requested:
             self._end()
-        else:
+        elif self._store.state is not self._drawn:
+            # Until it is drawn nobody needs to wake the loop for more of the same.
+            self._woken = True
             self._paint_at(self._painted_at + self._rest_s)
 
     def _signalled(self) -> None:
