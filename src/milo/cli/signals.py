@@ -57,6 +57,9 @@ class ProcessSignals:
         """
         self._hurry, self._terminal = hurry, terminal
         self._cancel = cancel
+        if self._asked:
+            # What loaded the pipeline has swallowed the interrupt.
+            cancel()
         try:
             yield
         finally:

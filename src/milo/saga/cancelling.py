@@ -62,6 +62,8 @@ def _interrupt(task: SagaTask, error: BaseException) -> None:
         return
     wait, runner = task.wait, task.runner
     linger_s = wait.cancel() if wait is not None else None
+    if isinstance(wait, Job):
+        runner.called_off = True
     if linger_s and isinstance(wait, Job):
         task.interruption = error
         give_up = partial(runner.send, _give_up, (wait,))

@@ -71,6 +71,8 @@ class SagaRunner:
         self._tasks: dict[int, SagaTask] = {}
         self._numbers = itertools.count(1)  # tasks are made by many threads
         self._closed = False
+        # Whether a Call was ever told to end: what it has started may go on whatever became of the Call itself.
+        self.called_off = False
         self.hearing = Hearing(self._wanted)
 
     # From any thread.
