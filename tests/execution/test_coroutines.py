@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from milo.execution import LoopCoroutines, ThreadWorkers
+from milo.execution import ThreadWorkers
+from milo.execution.loops import LoopCoroutines
 from milo.saga import All, Call, SagaCancelled
 from milo.store import Store
 

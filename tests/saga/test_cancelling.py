@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from milo.action import Action
-from milo.execution import LoopCoroutines, ThreadWorkers
+from milo.execution import ThreadWorkers
+from milo.execution.loops import LoopCoroutines
 from milo.saga import Call, Fork, Put, SagaCancelled, SagaTask, Take
 from milo.saga.cancelling import overrun
 from milo.saga.ports import Job, current_job

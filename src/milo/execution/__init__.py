@@ -1,7 +1,7 @@
 """Where a Call really runs, and how its output gets back: threads, coroutines, capture."""
 
 from milo.execution.capture import LineSink, capture_output, current_sink
-from milo.execution.coroutines import Coroutines, CoroutineThread, LoopCoroutines
+from milo.execution.coroutines import Coroutines, CoroutineThread
 from milo.execution.current import CurrentPhase, current_phase
 from milo.execution.threads import ThreadWorkers, default_workers
 
@@ -10,7 +10,6 @@ __all__ = [
     "Coroutines",
     "CurrentPhase",
     "LineSink",
-    "LoopCoroutines",
     "ThreadWorkers",
     "capture_output",
     "current_phase",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from milo.execution import guard_process
+
+if TYPE_CHECKING:
+    import subprocess
 
 __all__ = ["Guard", "guard", "hurry"]
 
@@ -17,11 +20,6 @@ _log = logging.getLogger("milo")
 
 _MAX_STARTS = 5
 _LOADER_VARIABLES = ("LD_", "DYLD_")
-
-
-class _Process(subprocess.Popen[bytes]):
-    def __del__(self) -> None:
-        """Outlives this process on purpose, and needs no warning for it."""
 
 
 class Guard:
@@ -37,7 +35,7 @@ class Guard:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._marks: dict[int, str] = {}
-        self._process: _Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         # Stays the same number as long as this process lives: a command that is being started may use it.
         self._pipe: int | None = None
         self._starts = 0
@@ -114,15 +112,7 @@ class Guard:
             self._warn(f"could not be started ({error})")
             return
         try:
-            self._process = _Process(
-                [*program],
-                stdin=read,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env={name: value for name, value in os.environ.items() if name.startswith(_LOADER_VARIABLES)},
-                start_new_session=True,
-            )
+            self._process = _launched(program, read)
             self._connect(write)
             for group, mark in self._marks.items():
                 os.write(write, f"{mark}{group}\n".encode())
@@ -152,6 +142,26 @@ class Guard:
                 "The guard process %s. Without one, commands go on when this process is killed by SIGKILL.",
                 what,
             )
+
+
+def _launched(program: list[str], read: int) -> subprocess.Popen[bytes]:
+    """Start the guard's program with the reading end of its pipe."""
+    # Imported here: every run has a guard that it could tell, and few start commands.
+    import subprocess
+
+    class Outliving(subprocess.Popen[bytes]):
+        def __del__(self) -> None:
+            """Outlives this process on purpose, and needs no warning for it."""
+
+    return Outliving(
+        program,
+        stdin=read,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={name: value for name, value in os.environ.items() if name.startswith(_LOADER_VARIABLES)},
+        start_new_session=True,
+    )
 
 
 def _program() -> list[str] | None:

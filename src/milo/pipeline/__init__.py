@@ -1,5 +1,8 @@
 """Pipelines: phases, their graph, the actions of a run, its state, and the generated reducer and saga."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from milo.pipeline.actions import (
     PHASE_CANCELLED,
     PHASE_COMPLETE,
@@ -15,12 +18,14 @@ from milo.pipeline.actions import (
     PIPELINE_STOPPING,
 )
 from milo.pipeline.binding import Context
-from milo.pipeline.detail import PipelineViewState, make_detail_reducer
 from milo.pipeline.phase import Phase, PhasePolicy
 from milo.pipeline.pipeline import Pipeline
 from milo.pipeline.state import PhaseLog, PhaseStatus, PipelineState
 from milo.pipeline.timeline import get_active_pipeline, pipeline_to_timeline, set_active_pipeline
-from milo.terminal.keys import Key, SpecialKey
+
+if TYPE_CHECKING:
+    from milo.pipeline.detail import PipelineViewState, make_detail_reducer
+    from milo.terminal.keys import Key, SpecialKey
 
 __all__ = [
     "PHASE_CANCELLED",
@@ -50,3 +55,18 @@ __all__ = [
     "pipeline_to_timeline",
     "set_active_pipeline",
 ]
+
+# The detail view is for terminals: whoever only runs pipelines does not wait for it.
+_LATER = {
+    "Key": "milo.terminal.keys",
+    "PipelineViewState": "milo.pipeline.detail",
+    "SpecialKey": "milo.terminal.keys",
+    "make_detail_reducer": "milo.pipeline.detail",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'milo.pipeline' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value

@@ -1,20 +1,19 @@
-"""run and arun: a pipeline run from a program."""
+"""run: a pipeline run from a program."""
 
 from __future__ import annotations
 
-import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterable
 
 from milo.errors import StateError
-from milo.execution import LoopCoroutines
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.session.arguments import refuse_reserved
 from milo.session.session import RunResult, Session
 from milo.signals import stopping_on_signals
 
-__all__ = ["arun", "run"]
+__all__ = ["run"]
 
 
 def run(
@@ -56,7 +55,7 @@ def run(
         KeyboardInterrupt: After the run was cancelled by it.
     """
     refuse_reserved(executor=executor, journal=journal, resume=resume)
-    if _running_loop() is not None:
+    if _loop_runs_here():
         raise StateError(
             "run() would block the event loop that runs in this thread.",
             hint="Use `await milo.arun(...)` instead.",
@@ -76,40 +75,7 @@ def run(
         return session.run()
 
 
-async def arun(
-    pipeline: Pipeline,
-    *,
-    max_workers: int | None = None,
-    executor: None = None,
-    keep_going: bool = False,
-    only: Iterable[str] = (),
-    on_state: Callable[[PipelineState], object] | None = None,
-    journal: None = None,
-    resume: None = None,
-    grace: float = 5.0,
-    mask: Iterable[str] = (),
-) -> RunResult:
-    """Like `run`, for asyncio programs.
-
-    Async handlers run on the caller's loop, and cancelling the task cancels the run.
-    """
-    refuse_reserved(executor=executor, journal=journal, resume=resume)
-    loop = asyncio.get_running_loop()
-    session = Session(
-        pipeline,
-        max_workers=max_workers,
-        keep_going=keep_going,
-        only=only,
-        on_state=on_state,
-        grace=grace,
-        mask=mask_of(mask, os.environ),
-        coroutines=LoopCoroutines(loop),
-    )
-    return await session.arun()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+def _loop_runs_here() -> bool:
+    """Whether an event loop runs in this thread; whoever runs one has imported asyncio."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None

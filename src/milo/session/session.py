@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import queue
@@ -35,13 +34,13 @@ from milo.session.arguments import check_arguments, check_declaration
 from milo.session.news import News
 from milo.store import Dispatch, GetState, Middleware, Store
 
-__all__ = ["RunResult", "Session"]
+__all__ = ["MARGIN_S", "RunResult", "Session"]
 
 _ENDED = object()
 _CANCEL = object()
 _HURRY = object()
 # What was told to end gets `grace`, and then the sagas this long to say so.
-_MARGIN_S = 0.5
+MARGIN_S = 0.5
 _UNENDED = ("pending", "running")
 _STARTED = ("running", "retrying")
 
@@ -113,7 +112,7 @@ class Session:
         self.results: dict[str, Any] = {}
         self._max_workers = max_workers or default_workers()
         self._keep_going = keep_going
-        self._grace = grace
+        self.grace = grace
         self._clock = clock if clock is not None else SystemClock()
         self._executor = executor
         self.left_behind = False
@@ -136,13 +135,12 @@ class Session:
         self._cancelled = False
         self._give_up_at = math.inf
         self._ending_groups: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
-    # The steps of a run; `run` and `arun` differ only in how they wait.
+    # The steps of a run; `run` and AsyncSession's `arun` differ only in how they wait.
 
     def start(self) -> SagaTask:
         """Start the run; returns the task of its saga."""
-        self._refuse_again()
+        self.refuse_again()
         if self.pipeline.capture_output:
             self._cleanup.enter_context(capture_output())
         if self._executor is None:
@@ -161,7 +159,7 @@ class Session:
             clock=self._clock,
             run_id=self.run_id,
             results=self.results,
-            grace=self._grace,
+            grace=self.grace,
         )
         self._task = task = self._store.run_saga(saga)
         task.on_done(partial(self._news.put, _ENDED))
@@ -178,24 +176,20 @@ class Session:
         interrupted code may hold is not touched.
         """
         self._news.put(_CANCEL)
-        if self._loop is not None:
-            # A loop that was closed meanwhile has nobody who waits.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._cancel_now)
 
     def hurry(self) -> None:
         """Ask whoever is in `wait` to wait no longer. Safe from a signal handler, like `cancel`."""
         self._news.put(_HURRY)
 
-    def _cancel_now(self) -> None:
+    def cancel_now(self) -> None:
         if self._task is None or self._store is None:
             self._cancelled = True
             return
         if self._give_up_at == math.inf:
-            self._give_up_at = time.monotonic() + self._grace + _MARGIN_S
+            self._give_up_at = time.monotonic() + self.grace + MARGIN_S
         if not self._cancelled and not self._task.done():
             self._end_groups_beside()
-            stopping = Action(PIPELINE_STOPPING, {"at": self._clock.now(), "grace": self._grace})
+            stopping = Action(PIPELINE_STOPPING, {"at": self._clock.now(), "grace": self.grace})
             # Posted: a listener that is stuck must not keep the run from being cancelled.
             self._store.post(stopping)
         self._cancelled = True
@@ -203,7 +197,7 @@ class Session:
 
     def _end_groups_beside(self) -> None:
         """End what commands have left behind while the handlers are told; those that run are ended by both."""
-        close = partial(self._groups.close, self._grace)
+        close = partial(self._groups.close, self.grace)
         ending = threading.Thread(target=close, name="milo-ending", daemon=True)
         # Where the system refuses a thread they are ended after the handlers instead.
         with contextlib.suppress(RuntimeError):
@@ -213,7 +207,7 @@ class Session:
     def _end_groups(self) -> None:
         """Leave no process behind: with time to end after a run that came to its end, else with what is left of it."""
         if self._give_up_at == math.inf:
-            self._groups.close(self._grace)
+            self._groups.close(self.grace)
             return
         try:
             if self._ending_groups is not None:
@@ -239,7 +233,7 @@ class Session:
             if news is _HURRY:
                 self._give_up_at = time.monotonic()
                 return
-            self._cancel_now()
+            self.cancel_now()
 
     def finish(self, task: SagaTask) -> RunResult:
         """Say the end to every observer, release everything, and hand over the result."""
@@ -259,10 +253,10 @@ class Session:
         finally:
             state = store.get_state()
             try:
-                self._outbox.close(state, self._grace)
+                self._outbox.close(state, self.grace)
             finally:
                 store.shutdown()
-                self.left_behind = self._executor is not None and self._executor.abandoned > 0
+                self.left_behind = task.runner.called_off and _others_live(task)
                 self._cleanup.close()
         return RunResult(state, self.results, self.run_id)
 
@@ -272,13 +266,13 @@ class Session:
             if phase.status in _STARTED:
                 store.dispatch(Action(PHASE_CANCELLED, {"name": phase.name, "at": self._clock.now()}))
 
-    def _refuse_again(self) -> None:
+    def refuse_again(self) -> None:
         if self._store is not None:
             raise StateError("This session has run already.", hint="Make a new one.")
 
     def run(self) -> RunResult:
         """Run to the end on this thread. KeyboardInterrupt cancels the run and is raised again."""
-        self._refuse_again()
+        self.refuse_again()
         try:
             task = self.start()
             self.wait(task)
@@ -302,40 +296,12 @@ class Session:
         finally:
             self.finish(task)
 
-    async def arun(self) -> RunResult:
-        """Run to the end without blocking the event loop. Cancelling the task cancels the run."""
-        self._loop = loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        task = self.start()
-        task.on_done(partial(_tell_loop, loop, ended))
-        try:
-            await ended.wait()
-        except asyncio.CancelledError:
-            self._cancel_now()
-            # A second cancellation does not wait for the rest either.
-            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(ended.wait(), self._grace + _MARGIN_S)
-            await self._finish_beside(loop, task)
-            raise
-        return await self._finish_beside(loop, task)
 
-    async def _finish_beside(self, loop: asyncio.AbstractEventLoop, task: SagaTask) -> RunResult:
-        """`finish` on a thread of its own: the loop's default executor may be busy, or never get to it."""
-        outcome: asyncio.Future[tuple[RunResult | None, BaseException | None]] = loop.create_future()
-
-        def finish() -> None:
-            try:
-                told: tuple[RunResult | None, BaseException | None] = (self.finish(task), None)
-            except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-                told = (None, error)
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
-                loop.call_soon_threadsafe(_resolve, outcome, told)
-
-        threading.Thread(target=finish, name="milo-finish", daemon=True).start()
-        result, error = await outcome
-        if result is None:
-            raise error or StateError("The run has no result.")
-        return result
+def _others_live(task: SagaTask) -> bool:
+    """Whether a handler goes on, or a thread that would keep the process from ending."""
+    main = threading.main_thread()
+    others = any(not each.daemon and each is not main for each in threading.enumerate())
+    return others or task.runner.executor.abandoned > 0
 
 
 def _masking(mask: Mask) -> Middleware:
@@ -343,14 +309,3 @@ def _masking(mask: Mask) -> Middleware:
         return lambda action: next_dispatch(mask.action(action))
 
     return middleware
-
-
-def _resolve(future: asyncio.Future[Any], value: object) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _tell_loop(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-    # A loop that was closed meanwhile has nobody who waits.
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(ended.set)

@@ -1,0 +1,114 @@
+"""arun: a pipeline run from an asyncio program, on its loop and without blocking it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from milo.errors import StateError
+from milo.execution.loops import LoopCoroutines
+from milo.mask import mask_of
+from milo.pipeline import Pipeline, PipelineState
+from milo.saga.task import SagaTask
+from milo.session.arguments import refuse_reserved
+from milo.session.session import MARGIN_S, RunResult, Session
+
+__all__ = ["AsyncSession", "arun"]
+
+
+class AsyncSession(Session):
+    """A Session whose waiter is a coroutine."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def cancel(self) -> None:
+        """Ask the run to end as `cancelled`. Returns at once, from any thread and from a signal handler."""
+        super().cancel()
+        if self._loop is not None:
+            # A loop that was closed meanwhile has nobody who waits.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.cancel_now)
+
+    async def arun(self) -> RunResult:
+        """Run to the end without blocking the event loop. Cancelling the task cancels the run."""
+        self.refuse_again()
+        self._loop = loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        task = self.start()
+        task.on_done(partial(_tell_loop, loop, ended))
+        try:
+            await ended.wait()
+        except asyncio.CancelledError:
+            self.cancel_now()
+            # A second cancellation does not wait for the rest either.
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(ended.wait(), self.grace + MARGIN_S)
+            await self._finish_beside(loop, task)
+            raise
+        return await self._finish_beside(loop, task)
+
+    async def _finish_beside(self, loop: asyncio.AbstractEventLoop, task: SagaTask) -> RunResult:
+        """`finish` on a thread of its own: the loop's default executor may be busy, or never get to it."""
+        outcome: asyncio.Future[tuple[RunResult | None, BaseException | None]] = loop.create_future()
+
+        def finish() -> None:
+            try:
+                told: tuple[RunResult | None, BaseException | None] = (self.finish(task), None)
+            except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+                told = (None, error)
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+                loop.call_soon_threadsafe(_resolve, outcome, told)
+
+        threading.Thread(target=finish, name="milo-finish", daemon=True).start()
+        result, error = await outcome
+        if result is None:
+            raise error or StateError("The run has no result.")
+        return result
+
+
+def _resolve(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _tell_loop(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    # A loop that was closed meanwhile has nobody who waits.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(ended.set)
+
+
+async def arun(
+    pipeline: Pipeline,
+    *,
+    max_workers: int | None = None,
+    executor: None = None,
+    keep_going: bool = False,
+    only: Iterable[str] = (),
+    on_state: Callable[[PipelineState], object] | None = None,
+    journal: None = None,
+    resume: None = None,
+    grace: float = 5.0,
+    mask: Iterable[str] = (),
+) -> RunResult:
+    """Like `run`, for asyncio programs.
+
+    Async handlers run on the caller's loop, and cancelling the task cancels the run.
+    """
+    refuse_reserved(executor=executor, journal=journal, resume=resume)
+    loop = asyncio.get_running_loop()
+    session = AsyncSession(
+        pipeline,
+        max_workers=max_workers,
+        keep_going=keep_going,
+        only=only,
+        on_state=on_state,
+        grace=grace,
+        mask=mask_of(mask, os.environ),
+        coroutines=LoopCoroutines(loop),
+    )
+    return await session.arun()
