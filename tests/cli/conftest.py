@@ -6,8 +6,9 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,15 @@ class Cli:
             check=False,
         )
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
+    def start(
+        self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[Any]:
         """Start milo without waiting; it is ended with the test whatever happens."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "milo", *arguments], cwd=self.folder, env=environment(), **options
+            [sys.executable, "-m", "milo", *arguments],
+            cwd=self.folder,
+            env=environment(**(env or {})),
+            **options,
         )
         self._started.append(process)
         return process
@@ -70,7 +76,7 @@ class Cli:
     def close(self) -> None:
         for process in self._started:
             process.kill()
-            for stream in (process.stdout, process.stderr):
+            for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
             process.wait()
@@ -98,17 +104,27 @@ class Terminal:
     def wait(self) -> int:
         """Read to the end; the exit status."""
         deadline = time.monotonic() + _PATIENCE_S
-        while self._read(deadline):
+        while self._fd >= 0 and self._read(deadline):
             pass
         _, status = os.waitpid(self.pid, 0)
         self.pid = 0
         return os.waitstatus_to_exitcode(status)
 
+    def settings(self) -> list[Any]:
+        """How the terminal treats what is typed and written."""
+        return termios.tcgetattr(self._fd)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as when its window is closed."""
+        os.close(self._fd)
+        self._fd = -1
+
     def close(self) -> None:
         if self.pid:
             os.kill(self.pid, 9)
             os.waitpid(self.pid, 0)
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def _read(self, deadline: float) -> bool:
         ready, _, _ = select.select([self._fd], [], [], max(0.0, deadline - time.monotonic()))

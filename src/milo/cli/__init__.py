@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import logging
+import atexit
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
 from milo.cli.signals import INTERRUPTED, ProcessSignals
 
 __all__ = ["entry", "main"]
+
+_LEAVE_S = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,13 +46,20 @@ def entry() -> NoReturn:
         signals.let_go()
         os._exit(INTERRUPTED)
     if invocation.left_behind:
-        _leave_threads(status)
+        _leave(status)
     sys.exit(status)
 
 
-def _leave_threads(status: int) -> NoReturn:
-    """End the process although handlers still run: what they have started must not keep it waiting."""
-    logging.shutdown()
+def _leave(status: int) -> NoReturn:
+    """End the process whatever still runs: what handlers that were told to end have started must not keep it waiting.
+
+    What was registered for the end of the process is called as ever, for a limited time.
+    """
+    last = threading.Timer(_LEAVE_S, os._exit, (status,))
+    last.daemon = True
+    with contextlib.suppress(RuntimeError):  # no more threads: it may take as long as it takes
+        last.start()
+    atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -38,7 +38,7 @@ class Invocation:
     Attributes:
         debug: Whether errors show their traceback.
         signals: The process's signals, when the process is milo's own.
-        left_behind: Whether handlers still run that nobody waits for.
+        left_behind: Whether something may still run that nobody waits for.
     """
 
     debug: bool = False

@@ -256,7 +256,7 @@ class Session:
                 self._outbox.close(state, self.grace)
             finally:
                 store.shutdown()
-                self.left_behind = task.runner.called_off and _others_live(task)
+                self.left_behind = task.runner.called_off
                 self._cleanup.close()
         return RunResult(state, self.results, self.run_id)
 
@@ -295,13 +295,6 @@ class Session:
             self.wait(task)
         finally:
             self.finish(task)
-
-
-def _others_live(task: SagaTask) -> bool:
-    """Whether a handler goes on, or a thread that would keep the process from ending."""
-    main = threading.main_thread()
-    others = any(not each.daemon and each is not main for each in threading.enumerate())
-    return others or task.runner.executor.abandoned > 0
 
 
 def _masking(mask: Mask) -> Middleware:

@@ -19,6 +19,7 @@ from milo.cli.mode import is_true, wants_color, wants_live
 from milo.cli.options import debug_option, open_target, parameter_option, phases_argument
 from milo.cli.signals import INTERRUPTED
 from milo.cli.stdio import stdout_for_json
+from milo.errors import StateError
 from milo.execution import capture_output
 from milo.execution.guard import hurry
 from milo.mask import Mask, mask_of
@@ -159,12 +160,19 @@ def command(
         json=as_json,
         quiet=bool(_first(quiet, config.quiet)),
         color=_first(color, config.color),
-        mask=mask_of((*masked, *(config.mask or ())), os.environ),
+        mask=_mask((*masked, *(config.mask or ()))),
         config=config,
     )
     with ExitStack() as stack:
         stdout: TextIO = stack.enter_context(stdout_for_json(settings.mask)) if as_json else sys.stdout
         return _run(settings, stdout)
+
+
+def _mask(names: tuple[str, ...]) -> Mask:
+    try:
+        return mask_of(names, os.environ)
+    except StateError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _first(*values: T | None) -> T | None:
