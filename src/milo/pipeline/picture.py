@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from milo.pipeline.state import LOGS, STATUS, Leaf, PhaseLog
+from milo.pipeline.state import LOGS, STATUS, Leaf, Logs
 from milo.pipeline.view_state import PipelineViewState, body_height, error_lines
 
 __all__ = ["Line", "Picture", "Row"]
@@ -135,7 +135,7 @@ class Picture:
         begin = max(0.0, started_at - self._pipeline.started_at)
         note = error if status in ("failed", "retrying", "skipped") else ""
         if status == "running" and len(logs):
-            note = logs.as_tuple()[-1].line
+            note = logs.as_tuple(len(logs) - 1)[0].line
         note = note[:_MOST_OF_A_NOTE].partition("\n")[0]
         span = (begin / whole, (begin + took) / whole)
         return Row(name, status, True, took, attempt, note, selected, *span, len(logs))
@@ -219,12 +219,12 @@ class Picture:
         if self.phase is None:
             return []
         first, end = self._span
-        logs: tuple[PhaseLog, ...] = self._pipeline.leaves[self._view.selected_phase][LOGS].as_tuple()
-        lines = [Line(log.line, log.stream) for log in logs[first:end]]
-        if self._error:
+        logs: Logs = self._pipeline.leaves[self._view.selected_phase][LOGS]
+        lines = [Line(log.line, log.stream) for log in logs.as_tuple(first, end)]
+        if self._error and end > len(logs):
             tail = ["", *self._error]
             lines += [Line(text, "error") for text in tail[max(0, first - len(logs)) : end - len(logs)]]
-        return lines[: end - first]
+        return lines
 
     @property
     def shift(self) -> int:

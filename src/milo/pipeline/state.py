@@ -73,8 +73,10 @@ class Logs:
     def __len__(self) -> int:
         return self._end - self._start
 
-    def as_tuple(self) -> tuple[PhaseLog, ...]:
-        return tuple([PhaseLog(*each) for each in self._lines[self._start : self._end]])
+    def as_tuple(self, first: int = 0, end: int | None = None) -> tuple[PhaseLog, ...]:
+        """The lines; only those from number `first` up to `end` where not all are needed, counted from 0."""
+        stop = self._end if end is None else min(self._start + end, self._end)
+        return tuple([PhaseLog(*each) for each in self._lines[self._start + first : stop]])
 
 
 class _NoLogs(Logs):
