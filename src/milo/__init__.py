@@ -2,7 +2,7 @@
 
 The layers, lowest first; each imports only from those before it:
 
-    errors, clock, value    what everything stands on
+    log, errors, clock, value    what everything stands on
     action, text            what happens, and text made safe
     saga                    effects as values, and the runner that does what they say
     execution               where a call really runs; capture of its output

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "Timer"]
+from milo.log import log
 
-_log = logging.getLogger("milo")
+__all__ = ["Clock", "SystemClock", "Timer"]
 
 
 class Timer:
@@ -124,7 +123,7 @@ class SystemClock:
                 try:
                     call()
                 except Exception:  # noqa: BLE001 - one broken call must not stop the others
-                    _log.exception("A call that was due on the clock failed; the others go on")
+                    log.exception("A call that was due on the clock failed; the others go on")
 
     def _take(self) -> list[Callable[[], None]]:
         """Take everything that is due now; called with the lock held."""

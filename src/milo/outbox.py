@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from milo.action import INIT, Action
+from milo.log import log
 from milo.pipeline import PipelineState
 from milo.store import Dispatch, GetState, Middleware
 
 __all__ = ["Outbox", "View"]
-
-_log = logging.getLogger("milo")
 
 
 class View(Protocol):
@@ -90,7 +88,7 @@ class Outbox:
             self._closing = True
         self._wake()
         if not self._told.wait(None if self._patient else grace):
-            _log.warning("on_state has not kept up for %s s and is left behind", grace)
+            log.warning("on_state has not kept up for %s s and is left behind", grace)
 
     def _serve(self) -> None:
         while True:
@@ -118,7 +116,7 @@ class Outbox:
         try:
             tell(*args)
         except BaseException:  # noqa: BLE001 - a broken view never hurts the run, nor this thread
-            _log.exception("%r failed and is told no more; the run goes on", view)
+            log.exception("%r failed and is told no more; the run goes on", view)
             if view in self._views:
                 self._views.remove(view)
 
@@ -147,5 +145,5 @@ class _StateView:
             self._on_state(state)
         except BaseException:  # noqa: BLE001 - a broken one never hurts the run; it may do better with the next state
             if not self._broken:
-                _log.exception("%r failed; it is still told of later states, and the run goes on", self)
+                log.exception("%r failed; it is still told of later states, and the run goes on", self)
             self._broken = True

@@ -9,8 +9,12 @@ character on its own, an unfinished sequence's included, is made visible: ``␛`
 from __future__ import annotations
 
 import re
+from functools import cache
 
 __all__ = ["safe_line", "safe_text", "strip_sgr"]
+
+# Compiled when they are first needed: most programs print plain text only.
+_compiled = cache(re.compile)
 
 _RESET = "\x1b[0m"
 
@@ -35,12 +39,12 @@ _FORBIDDEN = (
 
 # Bounded and possessive everywhere, and no class contains ESC: each character is looked at a few times only.
 _SGR_BODY = r"\[[0-9;:]{0,64}+m"
-_SGR = re.compile("\x1b" + _SGR_BODY)
-_SGR_TO_MARK = re.compile(f"\x1b({_SGR_BODY})")
+_SGR = "\x1b" + _SGR_BODY
+_SGR_TO_MARK = f"\x1b({_SGR_BODY})"
 # The group itself is not possessive: before Python 3.11.5 that let an unfinished sequence match.
-_SAFE = re.compile(f"[^{_FORBIDDEN}]*+(?:\x1b{_SGR_BODY}[^{_FORBIDDEN}]*+)*")
-_FORBIDDEN_RUN = re.compile(f"[{_FORBIDDEN}]++")
-_SEQUENCE = re.compile(
+_SAFE = f"[^{_FORBIDDEN}]*+(?:\x1b{_SGR_BODY}[^{_FORBIDDEN}]*+)*"
+_FORBIDDEN_RUN = f"[{_FORBIDDEN}]++"
+_SEQUENCE = (
     "\x1b(?:"
     r"\[[0-?]{0,256}+[ -/]{0,8}+[@-~]"  # CSI: cursor, erase, modes
     rf"|[\]PX^_][^{_CONTROLS}{_MARK}]{{0,4096}}+(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
@@ -48,8 +52,8 @@ _SEQUENCE = re.compile(
     ")"
 )
 # The look-behind lets a run of returns be tried once only, not once for each of them.
-_RETURN_BEFORE_NEWLINE = re.compile(r"(?<!\r)\r++(?=\n|\Z)")
-_LAST_SGR_RESETS = re.compile(r"\x1b\[[0;]*m[^\x1b]*\Z")
+_RETURN_BEFORE_NEWLINE = r"(?<!\r)\r++(?=\n|\Z)"
+_LAST_SGR_RESETS = r"\x1b\[[0;]*m[^\x1b]*\Z"
 
 
 def safe_text(text: str) -> str:
@@ -64,7 +68,7 @@ def safe_text(text: str) -> str:
     """
     if text.isprintable():
         return text
-    if not _SAFE.fullmatch(text):
+    if not _compiled(_SAFE).fullmatch(text):
         text = _cleaned(text)
     return "\n".join(map(_closed, text.split("\n"))) if "\x1b" in text else text
 
@@ -80,7 +84,7 @@ def safe_line(text: str) -> str:
     """
     if text.isprintable():
         return text
-    if not _SAFE.fullmatch(text):
+    if not _compiled(_SAFE).fullmatch(text):
         text = _cleaned(text)
     if "\n" in text:
         text = text.replace("\n", "␊")
@@ -96,17 +100,17 @@ def strip_sgr(text: str) -> str:
     Returns:
         The text without colour sequences, so without any escape character.
     """
-    return _SGR.sub("", text) if "\x1b" in text else text
+    return _compiled(_SGR).sub("", text) if "\x1b" in text else text
 
 
 def _cleaned(text: str) -> str:
     text = text.replace(_MARK, r"\ufdd0")
     # What is left when a sequence is cut out may look like a new one ("ESC, sequence, [31m"): colours are
     # marked before, and every ESC that is left afterwards is made visible.
-    text = _SGR_TO_MARK.sub(_MARK + r"\1", text)
-    text = _SEQUENCE.sub("", text)
-    text = _RETURN_BEFORE_NEWLINE.sub("", text.replace("\x1b", "␛"))
-    return _FORBIDDEN_RUN.sub(_shown, text)
+    text = _compiled(_SGR_TO_MARK).sub(_MARK + r"\1", text)
+    text = _compiled(_SEQUENCE).sub("", text)
+    text = _compiled(_RETURN_BEFORE_NEWLINE).sub("", text.replace("\x1b", "␛"))
+    return _compiled(_FORBIDDEN_RUN).sub(_shown, text)
 
 
 def _shown(run: re.Match[str]) -> str:
@@ -115,7 +119,7 @@ def _shown(run: re.Match[str]) -> str:
 
 def _closed(line: str) -> str:
     start = line.rfind("\x1b")
-    return line if start < 0 or _LAST_SGR_RESETS.match(line, start) else line + _RESET
+    return line if start < 0 or _compiled(_LAST_SGR_RESETS).match(line, start) else line + _RESET
 
 
 class _Pictures(dict[int, str]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -142,6 +141,9 @@ def _uninstall(router: Router) -> None:
 
 def _move_logging(old: Any, new: Any) -> None:
     """Point logging's handlers from one stream to another: those made before hold the stream itself."""
+    logging = sys.modules.get("logging")
+    if logging is None:  # then nobody has made a handler
+        return
     loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
     for logger in loggers:
         for handler in getattr(logger, "handlers", ()):

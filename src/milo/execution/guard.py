@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 import threading
 from typing import TYPE_CHECKING
 
 from milo.execution import guard_process
+from milo.log import log
 
 if TYPE_CHECKING:
     import subprocess
 
 __all__ = ["Guard", "guard", "hurry"]
-
-_log = logging.getLogger("milo")
 
 _MAX_STARTS = 5
 _LOADER_VARIABLES = ("LD_", "DYLD_")
@@ -138,7 +136,7 @@ class Guard:
     def _warn(self, what: str) -> None:
         if not self._warned:
             self._warned = True
-            _log.warning(
+            log.warning(
                 "The guard process %s. Without one, commands go on when this process is killed by SIGKILL.",
                 what,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import selectors
@@ -11,9 +10,9 @@ import threading
 from contextlib import suppress
 from typing import Protocol
 
-__all__ = ["Output", "Pipes", "Unheard", "exit_notice"]
+from milo.log import log
 
-_log = logging.getLogger("milo")
+__all__ = ["Output", "Pipes", "Unheard", "exit_notice"]
 
 _CHUNK = 65536
 
@@ -105,7 +104,7 @@ class Pipes:
         try:
             threading.Thread(target=self._read_on, args=(output,), name="milo-output", daemon=True).start()
         except RuntimeError:
-            _log.warning("No thread could be started: the output of processes left behind is not read.")
+            log.warning("No thread could be started: the output of processes left behind is not read.")
             self.close()
 
     def _read_on(self, output: Output) -> None:
@@ -115,9 +114,7 @@ class Pipes:
                     try:
                         self._read(key, output)
                     except Exception:  # noqa: BLE001 - whoever writes there must not be held up by it
-                        _log.exception(
-                            "The output of a process that a command left behind could not be shown"
-                        )
+                        log.exception("The output of a process that a command left behind could not be shown")
                         output = Unheard()
         finally:
             self.close()

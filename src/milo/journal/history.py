@@ -20,7 +20,7 @@ from milo.journal.entries import (
     PIPELINE_END,
     PIPELINE_START,
 )
-from milo.journal.errors import JournalError, explained
+from milo.journal.errors import DamagedError, JournalError, explained
 from milo.journal.lock import Holder, holder_of, note_of
 from milo.journal.run_rows import RunRow, run_rows
 from milo.journal.schema import MARKS, MAX_NUMBER, RUN_SHIFT
@@ -162,7 +162,7 @@ def _marks(connection: sqlite3.Connection, row: RunRow) -> list[tuple[int, int]]
         f"SELECT place, substr(data, 1, 1) FROM records WHERE {MARKS} AND place > ? AND place <= ? ORDER BY place",
         (base, base + MAX_NUMBER),
     )
-    marks = [(place, kind[0]) for place, kind in found]
+    marks = [(place, kind[0]) for place, kind in found if kind.__class__ is bytes and kind]
     heads = [at for at, (_, kind) in enumerate(marks) if kind == HEAD]
     return marks[heads[-1] :] if heads else []
 
@@ -173,10 +173,10 @@ def _last(
     """The data of the last record of these kinds."""
     for place, kind in reversed(marks):
         if kind in kinds:
-            data: bytes = connection.execute("SELECT data FROM records WHERE place = ?", (place,)).fetchone()[
-                0
-            ]
-            return data
+            found = connection.execute("SELECT data FROM records WHERE place = ?", (place,)).fetchone()
+            if found is None or found[0].__class__ is not bytes or found[0][:1] != bytes((kind,)):
+                raise DamagedError("A record is not where the index says.")
+            return bytes(found[0])
     return None
 
 

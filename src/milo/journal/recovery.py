@@ -118,7 +118,7 @@ def _copy(path: Path, making: Path, damage: DamagedError) -> tuple[int, int]:
 
 def _opened(path: Path, damage: DamagedError) -> sqlite3.Connection | None:
     try:
-        return open_reader(path, strict=False)
+        return open_reader(path)
     except JournalError:
         if not is_default(path):
             # It may never have been a journal, and is not milo's to move.

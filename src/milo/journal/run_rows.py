@@ -35,8 +35,13 @@ def run_rows(connection: sqlite3.Connection) -> Iterator[RunRow]:
     for row in connection.execute(
         "SELECT number, name, pipeline, target, started FROM runs ORDER BY number DESC"
     ):
-        if tuple(map(type, row)) == (int, str, str, str, float):
-            yield RunRow(*row)
+        number, name, pipeline, target, started = row
+        if (
+            type(number) is int
+            and type(started) in (int, float)
+            and {type(text) for text in row[1:4]} == {str}
+        ):
+            yield RunRow(number, name, pipeline, target, float(started))
 
 
 class RunRows:
@@ -77,7 +82,7 @@ class RunRows:
             self.damage = f"after record {self.seq}: {error}"
 
     def _merged(self) -> Iterator[bytes]:
-        lines = self._select("logs", self.line)
+        lines = self._lines()
         waiting = self._next_line(lines)
         for place, data, hashed in self._select("records", self.seq):
             seq = self.seq + 1
@@ -104,6 +109,13 @@ class RunRows:
             (self._base + after, self._base + MAX_NUMBER),
         )
 
+    def _lines(self) -> Iterator[tuple[Any, Any, Any]]:
+        try:
+            yield from self._select("logs", self.line)
+        except sqlite3.Error:
+            # What is wrong with the output is no reason to lose what was done.
+            self.lost_lines += 1
+
     def _next_line(self, lines: Iterator[tuple[Any, Any, Any]]) -> tuple[int, int, bytes, Any] | None:
         """After which record the next line came, its number, its data and its hash."""
         for place, data, hashed in lines:
@@ -114,7 +126,6 @@ class RunRows:
 
     def _line(self, line: tuple[int, int, bytes, Any]) -> Iterator[bytes]:
         after, number, data, hashed = line
-        # What is wrong with a line of output is no reason to lose what follows it.
         if after == self.seq and link(self.head, data) == hashed:
             self.line = number
             yield _LOG_LINE + data

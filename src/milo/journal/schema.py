@@ -49,6 +49,7 @@ _TABLES: Final = (
     f"CREATE INDEX marks ON records (place) WHERE {MARKS}",
 )
 _NAMES: Final = frozenset({"runs", "records", "results", "logs"})
+_SCHEMA: Final = {statement.split()[2]: statement for statement in _TABLES}
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -82,7 +83,7 @@ def require_ours(connection: sqlite3.Connection, path: str | os.PathLike[str]) -
         JournalError: It belongs to another program, or to a newer milo.
         DamagedError: It is a journal with something missing.
     """
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
     application = _number(connection, "PRAGMA application_id")
     version = _number(connection, "PRAGMA user_version")
     if application == APPLICATION_ID and version > SCHEMA:
@@ -90,13 +91,14 @@ def require_ours(connection: sqlite3.Connection, path: str | os.PathLike[str]) -
             f"The journal {path} has schema {version}; this milo knows schemas up to {SCHEMA}.",
             hint="It was written by a newer milo: use that one, or another journal with --journal PATH.",
         )
-    if application != APPLICATION_ID and not tables >= _NAMES:
+    if application != APPLICATION_ID and not found.keys() >= _NAMES:
         raise JournalError(
             f"{path} is a database of another program, not a journal of milo.",
             hint="Name another file with --journal PATH.",
         )
-    if application != APPLICATION_ID or version < 1 or not tables >= _NAMES:
-        raise DamagedError(f"The journal {path} is damaged: its tables or its marks are missing.")
+    # To the letter: a type with a wrong letter would let SQLite change the values.
+    if application != APPLICATION_ID or version < 1 or not found.items() >= _SCHEMA.items():
+        raise DamagedError(f"The journal {path} is damaged: its tables are not as milo makes them.")
 
 
 def _number(connection: sqlite3.Connection, statement: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from milo.errors import CycleError, PipelineError
@@ -96,6 +95,8 @@ def unknown_phase(subject: str, name: str, numbers: Mapping[str, int]) -> Pipeli
     """The refusal of a name that no phase has, with the nearest one that there is."""
     names = list(numbers)
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
+    import difflib  # for a mistake only
+
     near = difflib.get_close_matches(name, names[:10_000], n=1)
     hint = f"Did you mean {near[0]!r}?" if near else ""
     return PipelineError(f"{subject} does not exist. Available phases: {shown or 'none'}.", hint=hint)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from milo.log import log
 from milo.saga.effects import SagaSource
 from milo.saga.task import SagaTask
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from milo.saga.runner import SagaRunner
 
 __all__ = ["Attached", "First", "Gather"]
-
-_log = logging.getLogger("milo")
 
 
 class Attached:
@@ -56,7 +54,7 @@ class _Group:
         if place is not None and self._awaited():
             self._child_ended(task, place)
         elif task.error is not None and not task.was_cancelled:
-            _log.error("A saga failed when nobody waited for it any more", exc_info=task.error)
+            log.error("A saga failed when nobody waited for it any more", exc_info=task.error)
 
     def _awaited(self) -> bool:
         """Whether the parent still waits, and was not cancelled since it began to."""

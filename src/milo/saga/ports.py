@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
     from milo.saga.effects import Call
     from milo.saga.task import SagaTask
 
-__all__ = ["Executor", "Job", "JobHost", "current_job"]
+from milo.log import log
 
-_log = logging.getLogger("milo")
+__all__ = ["Executor", "Job", "JobHost", "current_job"]
 
 current_job: ContextVar[Job | None] = ContextVar("milo_current_job", default=None)
 """The Call that the running code belongs to; follows it into coroutines and copied contexts."""
@@ -143,7 +142,7 @@ class Job:
             try:
                 callback()
             except Exception:  # noqa: BLE001 - the saga that is being cancelled must hear of it all the same
-                _log.exception("A call could not be told that it was cancelled")
+                log.exception("A call could not be told that it was cancelled")
         if can_end and self.linger:
             return self.linger
         self.drop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from milo.action import SAGA_ERROR, Action
 from milo.clock import Clock
 from milo.errors import StateError
+from milo.log import log
 from milo.saga import cancelling
 from milo.saga.channel import Channel
 from milo.saga.effects import Effect, SagaCancelled, SagaSource
@@ -23,8 +23,6 @@ from milo.saga.task import Owner, SagaTask
 from milo.text import safe_text
 
 __all__ = ["SagaRunner"]
-
-_log = logging.getLogger("milo")
 
 
 class SagaRunner:
@@ -211,7 +209,7 @@ class SagaRunner:
                     try:
                         step(*args)
                     except Exception:  # noqa: BLE001 - one broken step must not stop the others
-                        _log.exception("The saga runner failed in a step; the sagas go on")
+                        log.exception("The saga runner failed in a step; the sagas go on")
                     if inbox:
                         wake()
             finally:
@@ -281,7 +279,7 @@ class SagaRunner:
             task.was_cancelled = True
         elif interrupted:
             if error is not None and not isinstance(error, SagaCancelled):
-                _log.error("A saga failed in its cleanup", exc_info=error)
+                log.error("A saga failed in its cleanup", exc_info=error)
         elif isinstance(error, SagaCancelled):
             task.was_cancelled = True
         elif error is not None:
@@ -322,8 +320,8 @@ class SagaRunner:
             payload = {"error": safe_text(str(error)), "type": type(error).__name__, "saga_id": task.id}
             self.dispatch(Action(SAGA_ERROR, payload))
         except BaseException as refused:  # noqa: BLE001 - whatever it is, the task has to end
-            _log.error("A saga failed", exc_info=error)
-            _log.error("The store would not take its %s", SAGA_ERROR, exc_info=refused)
+            log.error("A saga failed", exc_info=error)
+            log.error("The store would not take its %s", SAGA_ERROR, exc_info=refused)
 
     def _look(self, task: SagaTask, epoch: int, channel: Channel) -> None:
         if task.epoch != epoch:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class SagaTask:
         """Wait for the end and return the error that ended the saga, or None. Raises like `result` otherwise."""
         self.wait_done(timeout)
         if self.was_cancelled:
-            raise CancelledError
+            raise _cancelled_error()
         return self.error
 
     def wait_done(self, timeout: float | None = None) -> None:
@@ -136,7 +135,7 @@ class SagaTask:
 
     def outcome(self) -> tuple[Any, BaseException | None]:
         """What an ended task answers to Join: its value and its error."""
-        return (None, CancelledError()) if self.was_cancelled else (self.value, self.error)
+        return (None, _cancelled_error()) if self.was_cancelled else (self.value, self.error)
 
     def on_done(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the task has ended, at once if it has; it must neither block nor raise."""
@@ -162,3 +161,10 @@ class SagaTask:
         event = self._event
         if event is not None:
             event.set()
+
+
+def _cancelled_error() -> BaseException:
+    # Imported here: it brings logging along, and few programs cancel anything.
+    from concurrent.futures import CancelledError
+
+    return CancelledError()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable
 from contextvars import Context
@@ -14,6 +13,7 @@ from milo.action import INIT, Action
 from milo.clock import Clock, SystemClock
 from milo.errors import StateError
 from milo.execution import ThreadWorkers, default_workers
+from milo.log import log
 from milo.saga.effects import SagaSource
 from milo.saga.ports import Executor
 from milo.saga.runner import SagaRunner
@@ -24,8 +24,6 @@ from milo.store.turn import Turn
 from milo.store.types import Dispatch, Listener, Middleware, Reducer
 
 __all__ = ["Store"]
-
-_log = logging.getLogger("milo")
 
 
 class Store:
@@ -191,7 +189,7 @@ class Store:
             try:
                 listener()
             except Exception:  # noqa: BLE001 - a broken listener never hurts the others
-                _log.exception("A listener of the store failed on %s; the others still hear", action.type)
+                log.exception("A listener of the store failed on %s; the others still hear", action.type)
             except BaseException as raised:  # noqa: BLE001 - likewise, but it is for whoever dispatched
                 failure = raised
         self._hear(action)
@@ -215,7 +213,7 @@ class Store:
         return failure
 
     def _report(self, action: Action, error: BaseException) -> None:
-        _log.error("The store could not apply %s", action.type, exc_info=error)
+        log.error("The store could not apply %s", action.type, exc_info=error)
 
     # Sagas.
 
