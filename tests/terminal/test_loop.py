@@ -312,9 +312,7 @@ def test_going_on_after_a_stop_takes_the_terminal_and_draws_again() -> None:
 
 def test_ctrl_z_gives_the_terminal_back_before_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(counter)
-    monkeypatch.setattr(
-        "milo.terminal.loop.stop_this_job", lambda: stage.console.calls.append("stopped") or True
-    )
+    monkeypatch.setattr("milo.terminal.loop.stop_this_job", lambda: stage.console.calls.append("stopped"))
 
     async def script() -> None:
         stage.console.press(Key("z", ctrl=True))
@@ -326,7 +324,7 @@ def test_ctrl_z_gives_the_terminal_back_before_it_stops(monkeypatch: pytest.Monk
 
 
 def test_ctrl_z_is_a_key_where_nothing_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("milo.terminal.loop.stop_this_job", lambda: False)
+    monkeypatch.setattr("milo.terminal.loop.can_be_stopped", lambda: False)
     stage = Stage(lambda state, action: Quit(1) if action.type == KEY and action.payload.ctrl else 0)
 
     async def script() -> None:
@@ -334,6 +332,20 @@ def test_ctrl_z_is_a_key_where_nothing_can_be_stopped(monkeypatch: pytest.Monkey
 
     stage.play(script)
     assert stage.store.state == 1
+    assert stage.console.calls == []
+
+
+def test_ctrl_l_draws_everything_anew() -> None:
+    stage = Stage(counter)
+
+    async def script() -> None:
+        await stage.shows(0)
+        stage.console.press(Key("l", ctrl=True))
+        await stage.until(lambda: len(stage.console.written) == 2)
+        stage.console.press("q")
+
+    stage.play(script)
+    assert stage.console.written[0] == stage.console.written[1]
 
 
 @pytest.mark.parametrize(("taken", "presses"), [(False, 1), (True, 2)])
@@ -384,6 +396,11 @@ def test_an_error_from_outside_ends_the_loop_with_it() -> None:
     with pytest.raises(LookupError, match="gone"):
         stage.play(script)
     stage.loop.fail(LookupError("after the end"))
+
+    stage = Stage(counter)
+    stage.loop.fail(LookupError("before the beginning"))
+    with pytest.raises(LookupError, match="before the beginning"):
+        stage.play(script)
 
 
 def test_a_terminal_that_is_gone_is_a_clear_error() -> None:

@@ -14,7 +14,7 @@ from milo.errors import StateError
 from milo.store import Store
 from milo.terminal.console import Console
 from milo.terminal.keys import KEY, RESIZE, Key
-from milo.terminal.relay import ENDING, SignalRelay, stop_this_job
+from milo.terminal.relay import ENDING, SignalRelay, can_be_stopped, stop_this_job
 from milo.terminal.screen import Screen, lines_of
 
 __all__ = ["Draw", "Loop"]
@@ -31,6 +31,7 @@ _LOOK_AT_SIZE_S: Final = 0.5
 
 _INTERRUPT: Final = Key("c", ctrl=True)
 _SUSPEND: Final = Key("z", ctrl=True)
+_REDRAW: Final = Key("l", ctrl=True)
 
 Draw = Callable[[int, int], tuple[str, float | None]]
 """Renders the present state for (columns, rows): the text, and the seconds after which it is no longer true."""
@@ -73,6 +74,8 @@ class Loop:
         self._timer: asyncio.TimerHandle | None = None
         self._escape: asyncio.TimerHandle | None = None
         self._interrupted = False
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> int | None:
         """Show the store until it is asked to quit.
@@ -85,6 +88,8 @@ class Loop:
         """
         self._loop = loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int | None] = loop.create_future()
+        if self._failure is not None:
+            raise self._failure
         self._relay.wake_with(lambda: self._from_outside(self._signalled))
         unsubscribe = self._store.subscribe(self._heard)
         try:
@@ -99,15 +104,17 @@ class Loop:
                     timer.cancel()
 
     def fail(self, error: BaseException) -> None:
-        """End with an error; from any thread."""
+        """End with an error; from any thread, also before the loop runs."""
+        self._failure = error
         self._from_outside(lambda: self._end(error=error))
 
     # What wakes the loop.
 
     def _from_outside(self, call: Callable[[], None]) -> None:
-        # A loop that has ended meanwhile has nothing to show any more.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._safely, call)
+        if self._loop is not None:
+            # A loop that has ended meanwhile has nothing to show any more.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._safely, call)
 
     def _heard(self) -> None:
         """The store has applied an action; called in its turn, on any thread, perhaps very often."""
@@ -169,7 +176,7 @@ class Loop:
         keys = self._console.read()
         if self._console.closed:
             raise StateError("The terminal was closed while a view was on it.")
-        self._escape = self._loop.call_later(_ESCAPE_S, self._safely, self._escaped)
+        self._escape = asyncio.get_running_loop().call_later(_ESCAPE_S, self._safely, self._escaped)
         self._pressed(keys)
 
     def _escaped(self) -> None:
@@ -188,6 +195,8 @@ class Loop:
                 self._end(signal.SIGINT)
                 return
             self._interrupted = key == _INTERRUPT
+            if key == _REDRAW:
+                self._redraw()
         if self._store.state is not self._drawn:
             self._paint_at(self._painted_at + FRAME_S)
 
@@ -195,12 +204,15 @@ class Loop:
 
     def _suspend(self) -> bool:
         """Give the terminal back and stop; go on when the shell says so. False where a program cannot be stopped."""
+        if not can_be_stopped():
+            return False
         self._console.leave()
         try:
-            return stop_this_job()
+            stop_this_job()
         finally:
             self._console.enter()
             self._redraw()
+        return True
 
     def _take_back(self) -> None:
         """The process was stopped by somebody who did not ask, and goes on."""
@@ -223,7 +235,7 @@ class Loop:
 
     def _keep_looking_at_size(self) -> None:
         self._look_at_size()
-        self._loop.call_later(_LOOK_AT_SIZE_S, self._safely, self._keep_looking_at_size)
+        asyncio.get_running_loop().call_later(_LOOK_AT_SIZE_S, self._safely, self._keep_looking_at_size)
 
     # The picture.
 
@@ -233,7 +245,7 @@ class Loop:
             if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._safely, self._paint)
+        self._timer = asyncio.get_running_loop().call_at(due, self._safely, self._paint)
 
     def _paint(self) -> None:
         if self._timer is not None:
@@ -242,14 +254,15 @@ class Loop:
         if self._store.quit_requested:
             self._end()
             return
-        began = self._painted_at = self._loop.time()
+        clock = asyncio.get_running_loop().time
+        began = self._painted_at = clock()
         # Before the look at the state: what changes from here on wakes the loop again.
         self._woken = False
         self._drawn = self._store.state
         columns, rows = self._size
         text, true_for_s = self._draw(columns, rows)
         self._write(self._screen.update(lines_of(text, columns, rows), columns, rows))
-        self._rest_s = min(_LONGEST_REST_S, max(FRAME_S, _REST_FOR_WORK * (self._loop.time() - began)))
+        self._rest_s = min(_LONGEST_REST_S, max(FRAME_S, _REST_FOR_WORK * (clock() - began)))
         if true_for_s is not None:
             self._paint_at(began + max(self._rest_s, true_for_s))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["ENDING", "SignalRelay", "stop_this_job"]
+__all__ = ["ENDING", "SignalRelay", "can_be_stopped", "stop_this_job"]
 
 
 def _signals(*names: str) -> tuple[signal.Signals, ...]:
@@ -69,20 +69,19 @@ class SignalRelay:
             self._wake()
 
 
-def stop_this_job() -> bool:
-    """Stop this process and its group, as Ctrl-Z in a plain terminal does; returns when it goes on.
+def can_be_stopped() -> bool:
+    """Whether Ctrl-Z can mean anything here: there is such a signal, it is not ignored, and this is the main thread."""
+    return (
+        hasattr(signal, "SIGTSTP")
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN
+    )
 
-    Returns:
-        False where that cannot be done: there is no such signal, or it is ignored.
-    """
-    if not hasattr(signal, "SIGTSTP") or threading.current_thread() is not threading.main_thread():
-        return False
-    before = signal.getsignal(signal.SIGTSTP)
-    if before is signal.SIG_IGN:
-        return False
-    signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+
+def stop_this_job() -> None:
+    """Stop this process and its group, as Ctrl-Z in a plain terminal does; returns when it goes on."""
+    before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     try:
         os.kill(0, signal.SIGTSTP)
     finally:
         signal.signal(signal.SIGTSTP, before)
-    return True
