@@ -1,0 +1,316 @@
+"""How runs stop: in which order it is told, what is waited for, and what a limit gives back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import milo
+from milo import Action, Phase, PhasePolicy, Pipeline
+from milo.session import RunResult, Session
+from tests.execution.processes import needs_proc, running
+
+from .helpers import WAIT_S, in_process, in_thread, one
+
+needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="needs /bin/sh")
+
+
+class Told:
+    """Runs a session on a thread of its own and remembers its actions."""
+
+    def __init__(self, pipeline: Pipeline, **options: Any) -> None:
+        self.actions: list[Action] = []
+        self.session = Session(pipeline, middleware=[self._middleware], **options)
+        self._outcome: list[RunResult] = []
+        self._thread = threading.Thread(target=lambda: self._outcome.append(self.session.run()))
+        self._thread.start()
+
+    def _middleware(self, next_dispatch: Any, get_state: Any) -> Any:
+        def dispatch(action: Action) -> Any:
+            if action.type.startswith("@@P"):
+                self.actions.append(action)
+            return next_dispatch(action)
+
+        return dispatch
+
+    def result(self) -> RunResult:
+        self._thread.join(WAIT_S)
+        assert self._outcome, "it hangs"
+        return self._outcome[0]
+
+    @property
+    def words(self) -> list[str]:
+        """The actions in short: what, of which phase, and the text of lines."""
+        told = []
+        for action in self.actions:
+            payload = action.payload
+            parts = [action.type.removeprefix("@@"), payload.get("name"), payload.get("line")]
+            told.append(" ".join(part for part in parts if part))
+        return told
+
+
+def cleans_up(started: threading.Event, lines: int = 3) -> Callable[[], Any]:
+    """An async handler that waits for ever, and whose cleanup waits as well."""
+
+    async def handler() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for number in range(lines):
+                await asyncio.sleep(0)
+                print("cleaning", number)
+
+    return handler
+
+
+# The order in which it is told
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_a_cancelled_run_says_that_it_stops_and_ends_after_the_cleanup_of_its_handlers(
+    parallel: bool,
+) -> None:
+    started = threading.Event()
+    pipeline = Pipeline(
+        "p",
+        Phase("it", cleans_up(started), parallel=parallel),
+        Phase("after", lambda: 1, depends_on=("it",)),
+        capture_output=True,
+    )
+    told = Told(pipeline, grace=WAIT_S)
+    assert started.wait(WAIT_S)
+    told.session.cancel()
+    told.session.cancel()
+    state = told.result().state
+    assert told.words == [
+        "PIPELINE_START",
+        "PHASE_START it",
+        "PIPELINE_STOPPING",
+        "PHASE_LOG it cleaning 0",
+        "PHASE_LOG it cleaning 1",
+        "PHASE_LOG it cleaning 2",
+        "PHASE_CANCELLED it",
+        "PIPELINE_CANCELLED",
+        "PIPELINE_END",
+    ]
+    stopping = next(action.payload for action in told.actions if action.type.endswith("STOPPING"))
+    assert stopping["grace"] == WAIT_S
+    assert stopping["at"] <= told.actions[-1].payload["at"]
+    assert [phase.status for phase in state.phases] == ["cancelled", "pending"]
+    assert state.status == "cancelled"
+
+
+def test_fail_fast_waits_for_the_cleanup_of_what_it_cancels() -> None:
+    started = threading.Event()
+
+    def fail() -> None:
+        assert started.wait(WAIT_S)
+        raise ValueError("no")
+
+    pipeline = Pipeline(
+        "p",
+        Phase("long", cleans_up(started), parallel=True),
+        Phase("bad", fail, parallel=True),
+        capture_output=True,
+        fail_fast=True,
+    )
+    told = Told(pipeline, max_workers=2, grace=WAIT_S)
+    state = told.result().state
+    assert told.words[-6:] == [
+        "PHASE_FAILED bad",
+        *(f"PHASE_LOG long cleaning {number}" for number in range(3)),
+        "PHASE_CANCELLED long",
+        "PIPELINE_END",
+    ]
+    assert [phase.status for phase in state.phases] == ["cancelled", "failed"]
+    assert state.status == "failed"
+
+
+def test_a_run_that_is_not_cancelled_never_says_that_it_stops() -> None:
+    told = Told(one(lambda: 1))
+    told.result()
+    told.session.cancel()
+    assert told.words == ["PIPELINE_START", "PHASE_START it", "PHASE_COMPLETE it", "PIPELINE_COMPLETE"]
+
+
+def test_what_has_not_ended_when_the_grace_is_over_is_cancelled_all_the_same() -> None:
+    started = threading.Event()
+
+    async def deaf() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.Event().wait()
+
+    told = Told(Pipeline("p", Phase("deaf", deaf)), grace=0.05)
+    assert started.wait(WAIT_S)
+    told.session.cancel()
+    state = told.result().state
+    assert (state.status, state.phase("deaf").status) == ("cancelled", "cancelled")
+    assert told.words[-3:] == ["PHASE_CANCELLED deaf", "PIPELINE_CANCELLED", "PIPELINE_END"]
+
+
+def test_a_plain_handler_is_not_waited_for_at_all() -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        release.wait(WAIT_S)
+
+    told = Told(one(work), grace=600)
+    assert started.wait(WAIT_S)
+    told.session.cancel()
+    assert told.result().state.phase("it").status == "cancelled"
+    assert told.session.left_behind
+    release.set()
+
+
+# Limits on real threads
+
+
+class Stuck:
+    """A handler that goes on after its limit until it is released, and prints then."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.ended = [threading.Event(), threading.Event()]
+        self.calls = 0
+
+    def __call__(self) -> str:
+        call = self.calls
+        self.calls += 1
+        print("begun", call)
+        self.release.wait(WAIT_S)
+        print("too late", call)
+        sys.stdout.flush()
+        self.ended[call].set()
+        return "too late"
+
+
+def test_an_abandoned_exclusive_attempt_holds_neither_its_place_nor_its_worker() -> None:
+    """What follows runs on the only worker while the attempt still goes on behind it."""
+    stuck = Stuck()
+    pipeline = Pipeline(
+        "p",
+        Phase("stuck", stuck, timeout=0.05, policy=PhasePolicy("skip")),
+        Phase("alone", lambda stuck: ("alone", stuck), depends_on=("stuck",)),
+        *[Phase(f"n{n}", lambda: None, parallel=True, depends_on=("alone",)) for n in range(5)],
+        capture_output=True,
+    )
+    result = in_thread(lambda: milo.run(pipeline, max_workers=1))
+    assert result.ok
+    assert not stuck.ended[0].is_set()
+    assert "stuck" not in result.results
+    assert result.results["alone"] == ("alone", None)
+    stuck.release.set()
+    assert stuck.ended[0].wait(WAIT_S)
+    assert [log.line for log in result.state.phase("stuck").logs] == ["begun 0"]
+
+
+def test_a_retry_may_overlap_the_attempt_that_was_abandoned_and_only_its_own_outcome_counts() -> None:
+    stuck = Stuck()
+    seen: list[str] = []
+
+    def work() -> str:
+        if milo.current_phase().attempt == 1:
+            return stuck()
+        assert not stuck.ended[0].is_set()
+        stuck.release.set()
+        assert stuck.ended[0].wait(WAIT_S)
+        seen.append("second")
+        return "in time"
+
+    pipeline = Pipeline(
+        "p",
+        Phase("it", work, timeout=0.5, policy=PhasePolicy("retry", 1, 0.0)),
+        capture_output=True,
+    )
+    result = in_thread(lambda: milo.run(pipeline, max_workers=1))
+    assert (result.results, seen) == ({"it": "in time"}, ["second"])
+    assert [log.line for log in result.state.phase("it").logs] == ["begun 0"]
+    assert result.state.phase("it").attempt == 2
+
+
+def test_a_phase_that_times_out_leaves_the_others_their_workers() -> None:
+    stuck = Stuck()
+    both = threading.Barrier(2)
+    pipeline = Pipeline(
+        "p",
+        Phase("stuck", stuck, parallel=True, weight=9, timeout=0.05),
+        Phase("a", lambda: both.wait(WAIT_S), parallel=True),
+        Phase("b", lambda: both.wait(WAIT_S), parallel=True),
+    )
+    result = in_thread(lambda: milo.run(pipeline, max_workers=2, keep_going=True))
+    assert [phase.status for phase in result.state.phases] == ["failed", "completed", "completed"]
+    stuck.release.set()
+
+
+FOUR = """
+import asyncio, time
+import milo
+from milo import Phase, Pipeline
+
+async def coroutine():
+    await asyncio.sleep(30)
+
+async def cleans_up():
+    try:
+        await asyncio.sleep(30)
+    finally:
+        await asyncio.sleep(0.1)
+        print("cleaned up", flush=True)
+
+handlers = {
+    "shell": milo.shell("trap '' TERM; sleep 30; sleep 30"),
+    "thread": lambda: time.sleep(30),
+    "coroutine": coroutine,
+    "cleans_up": cleans_up,
+}
+phases = [Phase(name, handler, parallel=True, timeout=0.3) for name, handler in handlers.items()]
+began = time.monotonic()
+result = milo.run(Pipeline("p", *phases), max_workers=4, keep_going=True)
+print(time.monotonic() - began)
+print(sorted({phase.error for phase in result.state.phases}), result.state.status, flush=True)
+"""
+
+
+@needs_shell
+def test_four_kinds_of_handlers_end_at_their_limit_and_the_process_with_them() -> None:
+    """A shell that ignores SIGTERM, a sleeping thread, a coroutine, and one that cleans up: all would take 30 s."""
+    took_s = []
+    # A machine that is busy with something else may be slow, but not each time.
+    while not took_s or (took_s[-1] >= 2 and len(took_s) < 5):
+        with in_process(FOUR) as process:
+            try:
+                out, errors = process.communicate(timeout=20)
+            finally:
+                process.kill()
+        cleaned_up, seconds, told = out.splitlines()
+        took_s.append(float(seconds))
+        assert (cleaned_up, told) == ("cleaned up", "['timed out after 0.3 s'] failed")
+        assert (errors, process.returncode) == ("", 0)
+    assert took_s[-1] < 2
+
+
+@needs_shell
+def test_a_shell_that_is_stopped_at_its_limit_says_what_it_wrote_until_then() -> None:
+    phase = Phase("slow", milo.shell("echo begun; sleep 600"), timeout=0.3)
+    result = in_thread(lambda: milo.run(Pipeline("p", phase)))
+    assert result.state.phase("slow").error == "timed out after 0.3 s"
+    assert [log.line for log in result.state.phase("slow").logs] == ["begun"]
+
+
+@needs_proc
+def test_a_background_process_that_a_command_leaves_behind_ends_with_the_run() -> None:
+    """The run waits until it has gone, though it ignores the polite signal."""
+    phase = Phase("starts", lambda: int(milo.sh("trap '' TERM; sleep 600 >&- 2>&- & echo $!").stdout))
+    result = in_thread(lambda: milo.run(Pipeline("p", phase), grace=0.2))
+    assert result.ok
+    assert not running(result.results["starts"])
