@@ -32,6 +32,8 @@ def test_the_end_lets_sagas_clean_up_and_closes_the_store() -> None:
         try:
             yield Delay(60)
         finally:
+            # The store's own shutdown waits no longer than for this.
+            yield Delay(0.01)
             yield Call(cleaned.append, ("up",))
 
     store = WorkStore(lambda state, action: 1, 1)
