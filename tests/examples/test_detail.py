@@ -19,10 +19,13 @@ def test_it_runs_to_its_end_where_there_is_no_terminal(
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.setenv("COLUMNS", "60")
     runpy.run_path(str(FILE), run_name="__main__")
-    assert capsys.readouterr().out.split() == (
-        f"build {'━' * 20} completed ❯ discover completed parse completed render completed "
-        "assets completed write completed"
-    ).split()
+    assert (
+        capsys.readouterr().out.split()
+        == (
+            f"build {'━' * 20} completed ❯ discover completed parse completed render completed "
+            "assets completed write completed"
+        ).split()
+    )
 
 
 def test_its_pipeline_is_that_of_the_documentation() -> None:

@@ -53,7 +53,10 @@ class Tmux:
         return done.stdout
 
     def close(self) -> None:
+        socket = Path(self.flag("socket_path"))
         self.tmux("kill-server")
+        # tmux leaves it behind.
+        socket.unlink(missing_ok=True)
 
     # What is to be seen.
 
