@@ -11,7 +11,7 @@ from milo.log import log
 from milo.pipeline import PipelineState
 from milo.store import Dispatch, GetState, Middleware
 
-__all__ = ["Outbox", "View"]
+__all__ = ["Ledger", "Outbox", "View"]
 
 
 class View(Protocol):
@@ -24,21 +24,40 @@ class View(Protocol):
         """The run has ended with `state`."""
 
 
+class Ledger(Protocol):
+    """Where actions are recorded before anyone outside hears of them."""
+
+    def snapshot(self, action: Action) -> None:
+        """Take of an action what may change later; called in the store's turn."""
+
+    def record(self, actions: Sequence[Action]) -> bool:
+        """Make actions durable; returns whether they may be told of."""
+
+    def finish(self, state: PipelineState) -> PipelineState:
+        """Note what the run came to; returns that state, or the one to tell of where it could not be recorded."""
+
+
 class Outbox:
     """Between the store and whoever watches.
 
-    The store's turn only appends; one daemon thread takes what is there as a batch and tells the views and
-    `on_state`. Whatever has to happen to a batch before anyone outside hears of it belongs to that thread, before
-    the telling. However slow a view is, the run does not wait for it before its end.
+    The store's turn only appends; one daemon thread takes what is there as a batch, has it recorded, and tells the
+    views and `on_state`. However slow a view is, the run does not wait for it before its end.
 
     Args:
         views: Told of every action.
         on_state: Told of the latest state of each batch.
+        ledger: Where each batch is recorded first; None where nothing is.
     """
 
-    def __init__(self, views: Iterable[View], on_state: Callable[[PipelineState], object] | None) -> None:
+    def __init__(
+        self,
+        views: Iterable[View],
+        on_state: Callable[[PipelineState], object] | None,
+        ledger: Ledger | None = None,
+    ) -> None:
         self._views = list(views)
-        self._patient = bool(self._views)
+        self._ledger = ledger
+        self._patient = bool(self._views) or ledger is not None
         if on_state is not None:
             self._views.append(_StateView(on_state))
         self._lock = threading.Lock()  # guards what follows
@@ -52,14 +71,18 @@ class Outbox:
     @property
     def middlewares(self) -> tuple[Middleware, ...]:
         """What the store has to have so that the outbox hears; nothing when nobody watches."""
-        return (self._middleware,) if self._views else ()
+        return (self._middleware,) if self._views or self._ledger is not None else ()
 
     def _middleware(self, next_dispatch: Dispatch, get_state: GetState) -> Dispatch:
         """The store's side: notes each action with the state it led to."""
 
+        snapshot = self._ledger.snapshot if self._ledger is not None else None
+
         def dispatch(action: Action) -> Any:
             result = next_dispatch(action)
             if action.type != INIT:
+                if snapshot is not None:
+                    snapshot(action)
                 with self._lock:
                     self._batch.append(action)
                     self._state = get_state()
@@ -81,7 +104,7 @@ class Outbox:
 
         Views are waited for, so that nothing they were to write is lost; `on_state` alone for `grace` seconds at most.
         """
-        if not self._views:
+        if not self.middlewares:
             return
         with self._lock:
             self._state = state
@@ -100,10 +123,12 @@ class Outbox:
                 state, closing = self._state, self._closing
             if state is None:
                 continue
-            if actions:
+            if actions and (self._ledger is None or self._ledger.record(actions)):
                 self._tell(actions, state)
             if closing:
                 break
+        if self._ledger is not None:
+            state = self._ledger.finish(state)
         for view in list(self._views):
             self._try(view, view.close, state)
         self._told.set()

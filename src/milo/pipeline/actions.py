@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 PIPELINE_START: Final = "@@PIPELINE_START"
-"""{"at", "time", "run_id"}, with "resumed": True to keep what is finished; or a bare number, its "at"."""
+"""{"at", "time", "run_id"}, with "resumed": True to keep what is finished, save for the phases in "again"; or a bare
+number, its "at"."""
 PHASE_START: Final = "@@PHASE_START"
 """{"name", "attempt", "at"}, or a bare name."""
 PHASE_COMPLETE: Final = "@@PHASE_COMPLETE"

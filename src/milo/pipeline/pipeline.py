@@ -16,7 +16,7 @@ from milo.pipeline.checks import is_printable
 from milo.pipeline.graph import Graph, check_dependencies, unknown_phase
 from milo.pipeline.phase import Phase
 from milo.pipeline.reducer import make_reducer
-from milo.pipeline.saga import Run, Times, drive
+from milo.pipeline.saga import Resumption, Run, Times, drive
 from milo.pipeline.state import PipelineState, Roster
 from milo.saga.effects import Saga
 
@@ -174,6 +174,7 @@ class Pipeline:
         run_id: str | None = None,
         results: dict[str, Any] | None = None,
         grace: float = 5.0,
+        resumption: Resumption | None = None,
     ) -> Callable[[], Saga]:
         """What runs this pipeline on a Store: a callable that returns the generator.
 
@@ -184,6 +185,7 @@ class Pipeline:
             run_id: Names the run in its actions; made up by default.
             results: Gets the phases' results by name.
             grace: Seconds that what is cancelled may take to end, where it can be interrupted at all.
+            resumption: What an earlier part of the run has left; None for a run from its beginning.
         """
 
         def saga() -> Saga:
@@ -199,6 +201,7 @@ class Pipeline:
                 fail_fast=self.fail_fast,
                 results=results,
                 grace=grace,
+                resumption=resumption,
             )
             return drive(run)
 

@@ -187,7 +187,11 @@ def _pipeline_start(state: PipelineState, payload: Any) -> PipelineState:
     now = float(at) if isinstance(at, int | float) else known
     kept, finished = [PENDING] * len(leaves), 0.0
     if payload.get("resumed"):
-        kept = [leaf if leaf[STATUS] in FINISHED else PENDING for leaf in leaves]
+        again = {roster.numbers.get(name) for name in payload.get("again", ())}
+        kept = [
+            leaf if leaf[STATUS] in FINISHED and number not in again else PENDING
+            for number, leaf in enumerate(leaves)
+        ]
         finished = _finished_weight(kept, roster)
     progress = _progress(finished, roster)
     return state_of((roster, Vector(kept), "", now, 0.0, progress, "running", finished, now))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
 from milo.action import Action
@@ -18,7 +18,7 @@ from milo.saga.channel import Channel
 from milo.saga.effects import Call, Cancel, Delay, Fork, Put, Saga, SagaCancelled, Take
 from milo.text import safe_text
 
-__all__ = ["Run", "Times", "drive"]
+__all__ = ["Resumption", "Run", "Times", "drive"]
 
 
 class Times(Protocol):
@@ -27,6 +27,18 @@ class Times(Protocol):
     def now(self) -> float: ...
 
     def time(self) -> float: ...
+
+
+class Resumption(NamedTuple):
+    """What a run that goes on has from before.
+
+    Attributes:
+        kept: The phases that are done, with what they returned; a skipped one with None.
+        again: Those that were done and run again all the same.
+    """
+
+    kept: Mapping[str, Any]
+    again: Sequence[str] = ()
 
 
 class Run:
@@ -44,6 +56,7 @@ class Run:
         fail_fast: Whether a failure cancels what is running.
         results: Gets the phases' results by name.
         grace: Seconds that what is cancelled may take to end, where it can be interrupted at all.
+        resumption: What is there already; None for a run from its beginning.
     """
 
     def __init__(
@@ -60,9 +73,13 @@ class Run:
         fail_fast: bool = False,
         results: dict[str, Any] | None = None,
         grace: float = 5.0,
+        resumption: Resumption | None = None,
     ) -> None:
         self.phases = phases
-        self.schedule = Schedule(phases, graph, limit if limit is not None else default_limit)
+        self.resumption = resumption
+        kept = resumption.kept if resumption is not None else {}
+        done = {number for number, phase in enumerate(phases) if phase.name in kept} if kept else frozenset()
+        self.schedule = Schedule(phases, graph, limit if limit is not None else default_limit, done)
         self.limit_is_known = limit is not None
         self.run_id = run_id
         self.now = clock.now if clock is not None else time.monotonic
@@ -71,6 +88,8 @@ class Run:
         self.keep_going = keep_going
         self.fail_fast = fail_fast
         self.results = results if results is not None else {}
+        if resumption is not None:
+            self.results.update(resumption.kept)
         self.grace = grace
         self.attempts: dict[int, int] = {}
         # From the lanes to the scheduler: more could run, a retry wants to wait, or nothing runs any more.
@@ -98,7 +117,10 @@ class Run:
 def drive(run: Run) -> Saga:
     """The scheduler: starts what may start, waits for news, and says how it ended."""
     schedule = run.schedule
-    yield Put(Action(types.PIPELINE_START, {"at": run.now(), "time": run.time(), "run_id": run.run_id}))
+    start = {"at": run.now(), "time": run.time(), "run_id": run.run_id}
+    if run.resumption is not None:
+        start |= {"resumed": True, "again": list(run.resumption.again)}
+    yield Put(Action(types.PIPELINE_START, start))
     try:
         while True:
             if run.stopped:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from heapq import heappop, heappush
 
 from milo.pipeline.graph import Graph
@@ -21,6 +21,7 @@ class Schedule:
         phases: In declared order.
         graph: Their graph.
         limit: How many phases run at once.
+        done: The phases that were done before, by number.
     """
 
     __slots__ = (
@@ -36,7 +37,9 @@ class Schedule:
         "running",
     )
 
-    def __init__(self, phases: Sequence[Phase], graph: Graph, limit: int) -> None:
+    def __init__(
+        self, phases: Sequence[Phase], graph: Graph, limit: int, done: Collection[int] = frozenset()
+    ) -> None:
         self.graph = graph
         self.limit = limit
         self.running = 0
@@ -49,8 +52,11 @@ class Schedule:
         self._missing = [len(each) for each in graph.dependencies]
         self._parallel: list[int] = []
         self._exclusive: list[int] = []
+        for number in done:
+            for successor in graph.successors[number]:
+                self._missing[successor] -= 1
         for number, missing in enumerate(self._missing):
-            if not missing:
+            if not missing and number not in done:
                 self.push(number)
 
     def push(self, number: int) -> None:

@@ -16,6 +16,7 @@ from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.saga.task import SagaTask
 from milo.session.arguments import refuse_reserved
+from milo.session.programs import Durability, recorded
 from milo.session.session import MARGIN_S, RunResult, Session
 
 __all__ = ["AsyncSession", "arun"]
@@ -90,25 +91,28 @@ async def arun(
     keep_going: bool = False,
     only: Iterable[str] = (),
     on_state: Callable[[PipelineState], object] | None = None,
-    journal: None = None,
-    resume: None = None,
+    journal: str | os.PathLike[str] | None = None,
+    resume: str | bool | None = None,
     grace: float = 5.0,
     mask: Iterable[str] = (),
+    durability: Durability = "process",
+    serializer: str = "",
 ) -> RunResult:
     """Like `run`, for asyncio programs.
 
     Async handlers run on the caller's loop, and cancelling the task cancels the run.
     """
-    refuse_reserved(executor=executor, journal=journal, resume=resume)
+    refuse_reserved(executor=executor)
     loop = asyncio.get_running_loop()
+    pipeline, recording = recorded(pipeline, only, journal, resume, durability, serializer)
     session = AsyncSession(
         pipeline,
         max_workers=max_workers,
         keep_going=keep_going,
-        only=only,
         on_state=on_state,
         grace=grace,
         mask=mask_of(mask, os.environ),
+        recording=recording,
         coroutines=LoopCoroutines(loop),
     )
     return await session.arun()

@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal
 
 from milo.errors import StateError
+from milo.log import log
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.session.arguments import refuse_reserved
 from milo.session.session import RunResult, Session
 from milo.signals import stopping_on_signals
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from milo.session.recording import Recording
+
+__all__ = ["recorded", "run"]
+
+Durability = Literal["process", "power"]
 
 
 def run(
@@ -24,11 +31,13 @@ def run(
     keep_going: bool = False,
     only: Iterable[str] = (),
     on_state: Callable[[PipelineState], object] | None = None,
-    journal: None = None,
-    resume: None = None,
+    journal: str | os.PathLike[str] | None = None,
+    resume: str | bool | None = None,
     grace: float = 5.0,
     mask: Iterable[str] = (),
     handle_signals: bool = False,
+    durability: Durability = "process",
+    serializer: str = "",
 ) -> RunResult:
     """Run `pipeline` and wait for its end.
 
@@ -42,37 +51,73 @@ def run(
         keep_going: Whether phases that do not depend on a failed one still run.
         only: Names of phases: these and what they need are run, as a pipeline of their own.
         on_state: Called with new states, from one thread at a time; it may miss some, never the last.
-        journal: Reserved.
-        resume: Reserved.
+        journal: The file to record the run in, made if there is none; None records nothing.
+        resume: True to go on with the newest unfinished run of the pipeline that `journal` holds, or the name of one.
         grace: Seconds that the end waits: for what was cancelled, and then for `on_state`.
         mask: Names of environment variables whose values are replaced in every line of output and error.
         handle_signals: Whether Ctrl-C, SIGTERM and SIGHUP cancel the run, which then returns with the state
             "cancelled"; a second Ctrl-C does not wait for `grace`. In the main thread only.
+        durability: "process": what is recorded survives the death of any process; "power": also that of the machine.
+        serializer: "pickle" to pickle results that the journal's codec does not know.
 
     Raises:
+        JournalError: The run cannot be recorded or resumed.
         StateError: An argument is refused, or an event loop runs in this thread.
         PipelineError: `only` names a phase that does not exist.
         KeyboardInterrupt: After the run was cancelled by it.
     """
-    refuse_reserved(executor=executor, journal=journal, resume=resume)
+    refuse_reserved(executor=executor)
     if _loop_runs_here():
         raise StateError(
             "run() would block the event loop that runs in this thread.",
             hint="Use `await milo.arun(...)` instead.",
         )
+    pipeline, recording = recorded(pipeline, only, journal, resume, durability, serializer)
     session = Session(
         pipeline,
         max_workers=max_workers,
         keep_going=keep_going,
-        only=only,
         on_state=on_state,
         grace=grace,
         mask=mask_of(mask, os.environ),
+        recording=recording,
     )
     if not handle_signals:
         return session.run()
     with stopping_on_signals(session.cancel, session.hurry):
         return session.run()
+
+
+def recorded(
+    pipeline: Pipeline,
+    only: Iterable[str],
+    journal: str | os.PathLike[str] | None,
+    resume: str | bool | None,
+    durability: Durability,
+    serializer: str,
+) -> tuple[Pipeline, Recording | None]:
+    """The part of `pipeline` that is to run, and its recording if a journal is asked for; arguments as for `run`."""
+    only = tuple(only) if not isinstance(only, str) else (only,)
+    if only and isinstance(pipeline, Pipeline):
+        pipeline = pipeline.subset(only)
+    if journal is None:
+        if resume:
+            raise StateError(
+                f"resume={resume!r} needs the journal that holds the run.", hint="Pass journal=PATH as well."
+            )
+        return pipeline, None
+    # Imported here: few programs record, and SQLite takes its time to load.
+    from pathlib import Path
+
+    from milo.session.recording import JournalOptions, begin
+    from milo.session.recording import resume as take_over
+
+    options = JournalOptions(
+        Path(journal), durability=durability, serializer=serializer, only=only, on_message=log.warning
+    )
+    if not resume:
+        return pipeline, begin(pipeline, options)
+    return pipeline, take_over(pipeline, options, None if resume is True else resume)
 
 
 def _loop_runs_here() -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from milo.action import Action
 from milo.clock import Clock, SystemClock
@@ -33,6 +33,9 @@ from milo.saga.task import SagaTask
 from milo.session.arguments import check_arguments, check_declaration
 from milo.session.news import News
 from milo.store import Dispatch, GetState, Middleware, Store
+
+if TYPE_CHECKING:
+    from milo.session.recording import Recording
 
 __all__ = ["MARGIN_S", "RunResult", "Session"]
 
@@ -82,6 +85,7 @@ class Session:
         context: The context variables that handlers see; a copy of the caller's by default.
         middleware: For the run's store, outside the session's own but for the mask.
         mask: Replaces secrets in lines of output and errors, before anything else sees them.
+        recording: The run's journal, and what it holds of an earlier part of the run; the session closes it.
 
     Raises:
         StateError: An argument is refused.
@@ -104,11 +108,13 @@ class Session:
         context: Context | None = None,
         middleware: Iterable[Middleware] = (),
         mask: Mask | None = None,
+        recording: Recording | None = None,
     ) -> None:
         check_arguments(pipeline, max_workers, grace, on_state)
         only = tuple(only) if not isinstance(only, str) else (only,)
         self.pipeline = pipeline.subset(only) if only else pipeline
-        self.run_id = new_run_id()
+        self._recording = recording
+        self.run_id = recording.run_id if recording is not None else new_run_id()
         self.results: dict[str, Any] = {}
         self._max_workers = max_workers or default_workers()
         self._keep_going = keep_going
@@ -127,7 +133,7 @@ class Session:
             check_declaration(self.pipeline, mask)
             self._context.run(current_mask.set, mask)
             self._middleware = (_masking(mask), *self._middleware)
-        self._outbox = Outbox(views, on_state)
+        self._outbox = Outbox(views, on_state, recording)
         self._cleanup = contextlib.ExitStack()
         self._store: Store | None = None
         self._task: SagaTask | None = None
@@ -146,8 +152,13 @@ class Session:
         if self._executor is None:
             self._executor = ThreadWorkers(self._max_workers, coroutines=self._coroutines)
         executor = self._executor
+        recording = self._recording
+        if recording is not None:
+            recording.failed = self.cancel
+            self._cleanup.callback(recording.close)
         self._store = Store(
             self.pipeline.build_reducer(),
+            initial_state=recording.state if recording is not None else None,
             middleware=(*self._middleware, *self._outbox.middlewares),
             clock=self._clock,
             executor=executor,
@@ -160,6 +171,7 @@ class Session:
             run_id=self.run_id,
             results=self.results,
             grace=self.grace,
+            resumption=recording.resumption if recording is not None else None,
         )
         self._task = task = self._store.run_saga(saga)
         task.on_done(partial(self._news.put, _ENDED))
@@ -249,6 +261,8 @@ class Session:
                 if not task.done():
                     self._say_left_behind(store, state)
                 status = "cancelled" if self._cancelled or state.status in _UNENDED else state.status
+                if self._recording is not None and self._recording.error is not None:
+                    status = "failed" if self._recording.required else status
                 store.dispatch(Action(PIPELINE_END, {"status": status, "at": self._clock.now()}))
         finally:
             state = store.get_state()
@@ -258,6 +272,8 @@ class Session:
                 store.shutdown()
                 self.left_behind = task.runner.called_off
                 self._cleanup.close()
+        if self._recording is not None and self._recording.required and self._recording.error is not None:
+            raise self._recording.error
         return RunResult(state, self.results, self.run_id)
 
     def _say_left_behind(self, store: Store, state: PipelineState) -> None:
