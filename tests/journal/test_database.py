@@ -37,18 +37,19 @@ def test_power(tmp_path: Path) -> None:
 
 def test_strangers_file_is_not_changed(tmp_path: Path) -> None:
     """Neither a text nor another program's database is touched."""
-    text, other = tmp_path / "notes.txt", tmp_path / "other.db"
+    text, short, other = tmp_path / "notes.txt", tmp_path / "short.txt", tmp_path / "other.db"
     text.write_text("remember the milk\n" * 50)
+    short.write_text("milk")
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE users (x)")
     connection.close()
-    for path in (text, other):
+    for path in (text, short, other):
         before = path.read_bytes()
         for opened in (open_writer, open_reader):
             with pytest.raises(JournalError):
                 opened(path)
         assert path.read_bytes() == before
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["notes.txt", "other.db"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["notes.txt", "other.db", "short.txt"]
 
 
 def test_newer_schema_is_not_changed(tmp_path: Path) -> None:

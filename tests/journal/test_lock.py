@@ -15,23 +15,23 @@ import pytest
 
 from milo.journal.errors import HeldError, JournalError
 from milo.journal.location import locks_folder
-from milo.journal.lock import Holder, RunLock, holder_of, journal_lock, note_of
+from milo.journal.lock import Holder, RunLock, holder_of, journal_lock
 
 HOLDING = """
+import os
 import sys
 from pathlib import Path
 from milo.journal.lock import RunLock
 lock = RunLock(Path(sys.argv[1]), "r")
 {more}
-print("held", flush=True)
+os.write(1, b"held\\n")
 sys.stdin.read()
 """
 
 
 FORKING = """
-import os
 if os.fork() == 0:
-    print("child", os.getpid(), flush=True)
+    os.write(1, f"child {os.getpid()}\\n".encode())
     sys.stdin.read()
     os._exit(0)
 """
@@ -132,11 +132,9 @@ def test_reading_the_file_releases_nothing(journal: Path) -> None:
 
 def test_only_looking_keeps_nobody_away(journal: Path) -> None:
     """Those who only look whether a run is held never make somebody fail who wants it."""
-    RunLock(journal, "r").release(keep_note=True)
     stop = threading.Event()
-    held = RunLock(journal, "r")
-    held.note("here")
-    held.release(keep_note=True)
+    file = locks_folder(journal) / "r"
+    RunLock(journal, "r").release()
 
     def look() -> None:
         while not stop.is_set():
@@ -147,7 +145,8 @@ def test_only_looking_keeps_nobody_away(journal: Path) -> None:
         looker.start()
     try:
         for _ in range(20):
-            RunLock(journal, "r").release(keep_note=True)
+            file.touch()
+            RunLock(journal, "r").release()
     finally:
         stop.set()
         for looker in lookers:
@@ -185,20 +184,6 @@ def test_fifty_want_it(journal: Path) -> None:
     assert len(got) == 1
     assert {error.pid for error in refused} == {os.getpid()}
     got[0].release()
-
-
-def test_note(journal: Path) -> None:
-    """Word that a process leaves stays for those who come later, until the run is released without it."""
-    lock = RunLock(journal, "r")
-    lock.note("broken: disk full")
-    assert note_of(journal, "r") == "broken: disk full"
-    lock.release(keep_note=True)
-    again = RunLock(journal, "r")
-    assert again.left == "broken: disk full"
-    again.release(keep_note=True)
-    assert note_of(journal, "r") == "broken: disk full"
-    RunLock(journal, "r").release()
-    assert note_of(journal, "r") == ""
 
 
 def test_no_room_for_a_lock(tmp_path: Path) -> None:

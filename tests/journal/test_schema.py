@@ -18,9 +18,10 @@ def connection(tmp_path: Path) -> sqlite3.Connection:
 
 def test_create(connection: sqlite3.Connection) -> None:
     """What is made is a journal, marked as such."""
-    assert schema.is_empty(connection)
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    assert schema.is_empty(connection, path)
     schema.create(connection)
-    assert not schema.is_empty(connection)
+    assert not schema.is_empty(connection, path)
     schema.require_ours(connection, "x")
     assert connection.execute("PRAGMA application_id").fetchone()[0].to_bytes(4, "big") == b"milo"
     assert connection.execute("PRAGMA user_version").fetchone()[0] == schema.SCHEMA == 1

@@ -45,7 +45,7 @@ def open_writer(path: Path, durability: Durability = "process") -> sqlite3.Conne
         )
         reached("connected")
         _guard(connection)
-        new = schema.is_empty(connection)
+        new = schema.is_empty(connection, path)
         if not new:
             # Before anything is changed: it may be somebody else's.
             schema.require_ours(connection, path)
@@ -114,14 +114,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
     try:
         connection = _connect_reader(path, "mode=ro")
         try:
-            schema.is_empty(connection)
+            schema.is_empty(connection, path)
         except sqlite3.OperationalError:
             connection.close()
             if any(each.exists() for each in companions(path)):
                 raise
             # In a folder where nothing can be made, what nobody is writing to can still be read.
             connection = _connect_reader(path, "immutable=1")
-        if schema.is_empty(connection):
+        if schema.is_empty(connection, path):
             raise JournalError(f"The journal {path} has no runs yet.", hint="Run a pipeline first.")
         with contextlib.suppress(DamagedError):
             schema.require_ours(connection, path)

@@ -21,7 +21,8 @@ from milo.journal.entries import (
     PIPELINE_START,
 )
 from milo.journal.errors import DamagedError, JournalError, explained
-from milo.journal.lock import Holder, holder_of, note_of
+from milo.journal.lock import Holder, holder_of
+from milo.journal.notes import note_of
 from milo.journal.run_rows import RunRow, run_rows
 from milo.journal.schema import MARKS, MAX_NUMBER, RUN_SHIFT
 

@@ -19,6 +19,7 @@ from milo.journal.history import RunInfo, find, unfinished
 from milo.journal.location import prepare
 from milo.journal.lock import RunLock, journal_lock
 from milo.journal.log_tail import LogTail, Tail
+from milo.journal.notes import note_of
 from milo.journal.plan import Plan, plan
 from milo.journal.recorder import Position, Recorder
 from milo.journal.recovery import finish_recovery, recover
@@ -167,7 +168,7 @@ class Journal:
         try:
             return Taken(self, row, lock, self._serializer)
         except BaseException as error:
-            lock.release(keep_note=True)
+            lock.release()
             if isinstance(error, sqlite3.Error | OSError):
                 raise explained(error, self.path, "read") from None
             raise
@@ -198,7 +199,7 @@ class Taken:
         self.recorded, self._rows = replay(journal.connection, row)
         self.damage = self._rows.damage
         status = self.recorded.state.status
-        broken = self.recorded.broken or lock.left
+        broken = self.recorded.broken or note_of(journal.path, row.name)
         if self.recorded.about is None:
             raise JournalError(f"Run {row.name} cannot be resumed: nothing of it can be read.")
         if status == "completed":
@@ -299,4 +300,4 @@ class Taken:
 
     def release(self) -> None:
         """Let others have the run, if it is not gone on with; the journal stays open."""
-        self._lock.release(keep_note=True)
+        self._lock.release()

@@ -39,14 +39,13 @@ else:
         return True
 
 
-__all__ = ["Holder", "RunLock", "holder_of", "is_locked", "journal_lock", "note_of"]
+__all__ = ["Holder", "RunLock", "holder_of", "is_locked", "journal_lock"]
 
 _FAR: Final = 1 << 20  # beyond the text, which others shall be able to read
 _TRIES: Final = 20
 _PAUSE_S: Final = 0.005
 _OPENING: Final = "_opening"
 _OPENING_S: Final = 30.0
-_TEXT_SIZE: Final = 512
 _CLOSE_ON_EXEC: Final = getattr(os, "O_CLOEXEC", 0)
 
 _held: Final[set[int]] = set()  # descriptors that a child of a fork has to close
@@ -142,61 +141,34 @@ class RunLock:
                 host=holder.host,
             )
         self._descriptor: int | None = descriptor
-        self.left = self._note = _note_in(self._path)
-        """Word that an earlier process left; it stays until somebody leaves other word."""
         reached("lock taken")
         try:
-            self._write()
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
         except OSError as error:
             self.release()
             raise explained(error, self._path, "written") from None
         reached("holder named")
 
-    def note(self, text: str) -> None:
-        """Leave word for whoever comes after this process, as far as that can be done."""
-        self._note = text
-        with contextlib.suppress(OSError):
-            self._write()
-
-    def _write(self) -> None:
-        if self._descriptor is None:
-            return
-        text = f"{os.getpid()} {socket.gethostname()}\n{self._note}".encode()[:_TEXT_SIZE]
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        # Always of the same size: writing over it works on a full disk as well.
-        os.write(self._descriptor, text.ljust(_TEXT_SIZE))
-
-    def release(self, *, keep_note: bool = False) -> None:
+    def release(self) -> None:
         """Let others work on the run; safe any number of times."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None or descriptor not in _held:
             return
-        if not (keep_note and self._note):
-            # While it is locked, so that nobody's new file of the same name is removed.
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
+        # While it is locked, so that nobody's new file of the same name is removed.
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
         _close(descriptor)
         reached("lock released")
 
 
 def _named_in(path: Path) -> Holder:
     try:
-        pid, _, host = path.read_text("utf-8", "replace").partition("\n")[0].partition(" ")
+        pid, _, host = path.read_text("utf-8", "replace").partition(" ")
         return Holder(int(pid), host.strip())
     except (OSError, ValueError):
         return Holder(0, "")
-
-
-def note_of(journal: Path, run: str) -> str:
-    """What a process that worked on a run left word of; "" when nothing."""
-    return _note_in(locks_folder(journal) / safe_name(run))
-
-
-def _note_in(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace").partition("\n")[2].strip()
-    except OSError:
-        return ""
 
 
 def holder_of(journal: Path, run: str) -> Holder | None:

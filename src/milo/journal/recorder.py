@@ -19,6 +19,7 @@ from milo.journal.faults import reached
 from milo.journal.location import Identity, companions
 from milo.journal.lock import RunLock
 from milo.journal.log_tail import LogTail
+from milo.journal.notes import drop_note, leave_note
 from milo.journal.output_files import OutputFiles
 from milo.journal.rows import delete_places, insert, transaction
 from milo.journal.schema import RUN_SHIFT
@@ -157,12 +158,13 @@ class Recorder:
     def close(self) -> None:
         """Release everything; safe any number of times. What was recorded stays."""
         self._outputs.close()
-        noted = self.error is not None and not self._mark_broken()
+        if self.error is not None and self._mark_broken():
+            drop_note(self.path, self.run)
         with contextlib.suppress(sqlite3.Error):
             # The last one that closes moves everything into the database; a fault then only leaves it where it is.
             self._connection.close()
         reached("connection closed")
-        self._lock.release(keep_note=noted)
+        self._lock.release()
 
     def _prepare(self, actions: Sequence[Action]) -> None:
         add_line, write, add = self._tail.add, self._writer.encode, self._add
@@ -239,7 +241,7 @@ class Recorder:
         self._records.clear()
         self._results.clear()
         self._snapshots.clear()
-        self._lock.note(str(self.error))
+        leave_note(self.path, self.run, str(self.error))
         return self.error
 
     def _mark_broken(self) -> bool:

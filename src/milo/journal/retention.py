@@ -12,6 +12,7 @@ from milo.journal.errors import HeldError, explained
 from milo.journal.faults import reached
 from milo.journal.location import logs_folder, safe_name
 from milo.journal.lock import RunLock
+from milo.journal.notes import drop_note
 from milo.journal.rows import transaction
 from milo.journal.run_rows import RunRow, run_rows
 from milo.journal.schema import MAX_NUMBER, RUN_SHIFT
@@ -47,6 +48,7 @@ def prune(connection: sqlite3.Connection, path: Path, keep: int) -> list[str]:
                 _delete(connection, row)
                 # What cannot be removed is only output, and nothing refers to it any more.
                 shutil.rmtree(logs_folder(path) / safe_name(row.name), ignore_errors=True)
+                drop_note(path, row.name)
                 gone.append(row.name)
             finally:
                 lock.release()

@@ -67,8 +67,18 @@ def create(connection: sqlite3.Connection) -> None:
         raise
 
 
-def is_empty(connection: sqlite3.Connection) -> bool:
-    """Whether nobody has made anything in the database yet."""
+def is_empty(connection: sqlite3.Connection, path: str | os.PathLike[str]) -> bool:
+    """Whether nobody has made anything in the database yet.
+
+    Raises:
+        DamagedError: There is something in the file, but no database.
+    """
+    if _number(connection, "PRAGMA page_count") == 0:
+        # SQLite takes what is shorter than a page for nothing, and would write over it. Asked once more, because
+        # another process may just have made it.
+        if os.path.getsize(path) and _number(connection, "PRAGMA page_count") == 0:
+            raise DamagedError(f"{path} is not a database.")
+        return True
     return (
         _number(connection, "SELECT count(*) FROM sqlite_master") == 0
         and _number(connection, "PRAGMA application_id") == 0
