@@ -27,8 +27,7 @@ from .helpers import one
         ({"grace": "5"}, "grace must be a finite number"),
         ({"on_state": 7}, "on_state must be callable, got 7"),
         ({"executor": "processes"}, "executor='processes' is not supported by this version"),
-        ({"journal": "runs.db"}, "journal='runs.db' is not supported by this version"),
-        ({"resume": "last"}, "resume='last' is not supported by this version"),
+        ({"resume": "last"}, "resume='last' needs the journal that holds the run"),
     ],
 )
 def test_an_argument_is_refused(arguments: dict[str, Any], message: str) -> None:

@@ -28,6 +28,8 @@ def check_arguments(pipeline: object, max_workers: object, grace: object, on_sta
 
 def check_declaration(pipeline: Pipeline, mask: Mask) -> None:
     """Refuse a pipeline that shows a secret in a name or a description: those are keys, and stand everywhere."""
+    if not mask:
+        return
     texts = [("name of the pipeline", pipeline.name)]
     for phase in pipeline.phases:
         texts += [("name of a phase", phase.name), ("description of a phase", phase.description)]

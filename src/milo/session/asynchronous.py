@@ -15,7 +15,7 @@ from milo.execution.loops import LoopCoroutines
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.saga.task import SagaTask
-from milo.session.arguments import refuse_reserved
+from milo.session.arguments import check_arguments, check_declaration, refuse_reserved
 from milo.session.programs import Durability, recorded
 from milo.session.session import MARGIN_S, RunResult, Session
 
@@ -104,6 +104,9 @@ async def arun(
     """
     refuse_reserved(executor=executor)
     loop = asyncio.get_running_loop()
+    check_arguments(pipeline, max_workers, grace, on_state)
+    hidden = mask_of(mask, os.environ)
+    check_declaration(pipeline, hidden)
     pipeline, recording = recorded(pipeline, only, journal, resume, durability, serializer)
     session = AsyncSession(
         pipeline,
@@ -111,7 +114,7 @@ async def arun(
         keep_going=keep_going,
         on_state=on_state,
         grace=grace,
-        mask=mask_of(mask, os.environ),
+        mask=hidden,
         recording=recording,
         coroutines=LoopCoroutines(loop),
     )

@@ -11,7 +11,7 @@ from milo.errors import StateError
 from milo.log import log
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
-from milo.session.arguments import refuse_reserved
+from milo.session.arguments import check_arguments, check_declaration, refuse_reserved
 from milo.session.session import RunResult, Session
 from milo.signals import stopping_on_signals
 
@@ -72,6 +72,10 @@ def run(
             "run() would block the event loop that runs in this thread.",
             hint="Use `await milo.arun(...)` instead.",
         )
+    # Refused before anything is recorded.
+    check_arguments(pipeline, max_workers, grace, on_state)
+    hidden = mask_of(mask, os.environ)
+    check_declaration(pipeline, hidden)
     pipeline, recording = recorded(pipeline, only, journal, resume, durability, serializer)
     session = Session(
         pipeline,
@@ -79,7 +83,7 @@ def run(
         keep_going=keep_going,
         on_state=on_state,
         grace=grace,
-        mask=mask_of(mask, os.environ),
+        mask=hidden,
         recording=recording,
     )
     if not handle_signals:
@@ -98,7 +102,7 @@ def recorded(
 ) -> tuple[Pipeline, Recording | None]:
     """The part of `pipeline` that is to run, and its recording if a journal is asked for; arguments as for `run`."""
     only = tuple(only) if not isinstance(only, str) else (only,)
-    if only and isinstance(pipeline, Pipeline):
+    if only:
         pipeline = pipeline.subset(only)
     if journal is None:
         if resume:
