@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import os
 import random
@@ -74,6 +75,13 @@ class Round:
     same_terminal: bool
 
 
+def take_terminal() -> None:
+    """Make stdin the controlling terminal, and answer signals that whoever started this may have ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """A pseudo-terminal with milo on it; whatever it writes is read, so that it never waits for a reader."""
 
@@ -97,12 +105,12 @@ class Terminal:
                 "--no-journal",
             ],
             cwd=folder,
-            env={**env, "TERM": "xterm", "PYTHONPATH": str(SOURCE), MARK: mark},
+            env={**env, "TERM": "xterm", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": str(SOURCE), MARK: mark},
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=take_terminal,
         )
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -123,6 +131,17 @@ class Terminal:
     def interrupt(self) -> None:
         """Type Ctrl-C."""
         os.write(self._master, b"\x03")
+
+    def wait(self) -> int:
+        """Wait for milo's end; the exit status. One that hangs is aborted, and shows where it hung."""
+        try:
+            return self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            status = self.process.wait()
+            time.sleep(1)  # until the reader has all that it wrote
+            print("hung:", self._text[-10_000:].decode("utf-8", "replace"), file=sys.stderr)
+            return status
 
     def is_as_before(self) -> bool:
         """Whether the settings are those of the beginning, and the cursor is shown."""
@@ -183,7 +202,7 @@ def one_round(how: str, delay_s: float, grace_s: float) -> Round:
                 terminal.interrupt()
             else:
                 process.send_signal(getattr(signal, how))
-            status = process.wait(PATIENCE_S)
+            status = terminal.wait()
             exit_s = time.monotonic() - began
             until = began + (GUARD_GRACE_S if how == "SIGKILL" else grace_s) + 1.0
             left = last_ones(lambda: marked(mark) | {pid for pid in watched if runs(pid)}, until)
@@ -194,7 +213,8 @@ def one_round(how: str, delay_s: float, grace_s: float) -> Round:
             process.kill()
             process.wait()
             for pid in marked(mark):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             terminal.close()
     return Round(how, status, victims, len(left), exit_s, gone_s, same)
 
