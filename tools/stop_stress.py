@@ -180,9 +180,12 @@ def guards(pid: int) -> set[int]:
     """The guard processes of a milo process."""
     found = set()
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in path.read_text().split():
-            if b"guard_process" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.add(int(child))
+        # Threads and children end while they are looked at.
+        with contextlib.suppress(OSError):
+            for child in path.read_text().split():
+                with contextlib.suppress(OSError):
+                    if b"guard_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        found.add(int(child))
     return found
 
 
