@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from zlib import crc32
 
 from milo.action import Action
@@ -33,12 +33,22 @@ class Resumption(NamedTuple):
     """What a run that goes on has from before.
 
     Attributes:
-        kept: The phases that are done, with what they returned; a skipped one with None.
+        kept: The phases that are completed, with what they returned.
+        skipped: Those that were skipped, and stay so.
         again: Those that were done and run again all the same.
     """
 
     kept: Mapping[str, Any]
+    skipped: Collection[str] = ()
     again: Sequence[str] = ()
+
+    def done(self, phases: Sequence[Phase]) -> frozenset[int]:
+        """The numbers of the phases that do not run."""
+        names = {*self.kept, *self.skipped}
+        return frozenset([number for number, phase in enumerate(phases) if phase.name in names])
+
+
+_FROM_THE_BEGINNING: Final = Resumption({})
 
 
 class Run:
@@ -77,8 +87,7 @@ class Run:
     ) -> None:
         self.phases = phases
         self.resumption = resumption
-        kept = resumption.kept if resumption is not None else {}
-        done = {number for number, phase in enumerate(phases) if phase.name in kept} if kept else frozenset()
+        done = (resumption or _FROM_THE_BEGINNING).done(phases)
         self.schedule = Schedule(phases, graph, limit if limit is not None else default_limit, done)
         self.limit_is_known = limit is not None
         self.run_id = run_id

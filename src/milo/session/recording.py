@@ -241,5 +241,7 @@ def _taken_over(taken: Taken, pipeline: Pipeline, options: JournalOptions) -> Re
     plan, results = taken.plan(phases)
     recorder = taken.go_on(options.about(pipeline, resumed=True), phases, options.on_unkept)
     state = taken.recorded.state
-    resumption = Resumption(results, tuple(plan.again))
+    skipped = frozenset(name for name in plan.kept if state.phase(name).status == "skipped")
+    kept = {name: result for name, result in results.items() if name not in skipped}
+    resumption = Resumption(kept, skipped, tuple(plan.again))
     return Recording(taken.row.name, pipeline, recorder, options, resumption, plan, state)
