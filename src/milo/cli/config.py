@@ -22,6 +22,9 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "quiet": (bool, "true or false"),
     "color": (bool, "true or false"),
     "mask": (list, "a list of names of environment variables"),
+    "journal": (str, 'a path, or "off"'),
+    "durability": (str, '"process" or "power"'),
+    "keep": (int, "a whole number of at least 1"),
 }
 
 
@@ -42,6 +45,9 @@ class Config:
     quiet: bool | None = None
     color: bool | None = None
     mask: tuple[str, ...] | None = None
+    journal: str | None = None
+    durability: str | None = None
+    keep: int | None = None
 
 
 def load_config(start: Path) -> Config:
@@ -83,7 +89,9 @@ def _check(path: Path, key: str, value: Any) -> None:
         raise TargetError(f"{path}: [tool.milo] has an unknown key {key!r}.", hint=hint)
     kind, wanted = _TYPES[key]
     fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    if key == "jobs":
+    if key == "durability":
+        fits = fits and value in ("process", "power")
+    if key in ("jobs", "keep"):
         fits = fits and value >= 1
     if key == "mask":
         fits = fits and all(isinstance(name, str) for name in value)

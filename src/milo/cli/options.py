@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from milo.pipeline import Pipeline
 
-__all__ = ["debug_option", "open_target", "parameter_option", "phases_argument", "target_argument"]
+__all__ = [
+    "debug_option",
+    "find_target",
+    "open_target",
+    "parameter_option",
+    "phases_argument",
+    "target_argument",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,10 +80,13 @@ def open_target(
     Returns:
         The pipeline, and the words that name phases.
     """
-    cwd = Path.cwd()
-    settings = load_config(cwd) if config is None else config
-    target, phases = choose_target(words, settings, cwd, os.environ.get("MILO_TARGET", ""))
+    target, phases = find_target(words, load_config(Path.cwd()) if config is None else config)
     return load_pipeline(target, params), phases
+
+
+def find_target(words: tuple[str, ...], config: Config) -> tuple[str, list[str]]:
+    """Tell the TARGET that a command line means, and the words that name phases."""
+    return choose_target(words, config, Path.cwd(), os.environ.get("MILO_TARGET", ""))
 
 
 def _complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -21,7 +21,7 @@ from milo.cli.parameters import arguments, parse
 from milo.errors import MiloError, TargetError
 from milo.pipeline import Pipeline
 
-__all__ = ["choose_target", "load_pipeline"]
+__all__ = ["choose_target", "load_pipeline", "resolved"]
 
 _DEFAULT_NAME = "pipeline"
 _DEFAULT_FILE = "pipeline.py"
@@ -78,6 +78,13 @@ def _looks_like_target(word: str, cwd: Path) -> bool:
         return True
     # Only modules that live here: `milo run test` means a phase, not the standard library's package.
     return (cwd / f"{word}.py").is_file() or (cwd / word / "__init__.py").is_file()
+
+
+def resolved(text: str) -> str:
+    """A TARGET written so that it means the same from every folder, as far as a module's name can."""
+    target = _parse(text)
+    source = str(Path(target.source).absolute()) if target.is_file else target.source
+    return f"{source}:{target.name}"
 
 
 def load_pipeline(text: str, pairs: Sequence[str] = ()) -> Pipeline:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from milo.action import Action
 from milo.errors import StateError
@@ -42,6 +43,8 @@ class JournalOptions:
         target: What was run, as the command line resolved it; "" for a pipeline of a program.
         parameters: What the function that made the pipeline was given.
         only: The phases that were asked for.
+        options: Anything else that is worth keeping of how it was run.
+        keep: How many runs the journal keeps; None for all.
         on_message: Called with what a person should know, from any thread.
     """
 
@@ -52,6 +55,8 @@ class JournalOptions:
     target: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    keep: int | None = None
     on_message: Callable[[str], object] = lambda message: None
 
     def open(self) -> Journal:
@@ -76,6 +81,7 @@ class JournalOptions:
             target=self.target,
             parameters=self.parameters,
             only=self.only,
+            options=self.options,
             cwd=os.getcwd(),
             pid=os.getpid(),
             host=socket.gethostname(),
@@ -180,6 +186,8 @@ def begin(pipeline: Pipeline, options: JournalOptions) -> Recording | None:
     try:
         journal = options.open()
         try:
+            if options.keep is not None:
+                journal.prune(max(0, options.keep - 1))
             run_id = new_run_id()
             about = options.about(pipeline, resumed=False)
             recorder = journal.begin(run_id, about, declare(pipeline), options.on_unkept)

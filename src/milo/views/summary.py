@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from milo.action import Action
 from milo.pipeline import Phase, PhaseStatus, Pipeline, PipelineState
@@ -23,6 +24,7 @@ class SummaryView:
         color: Whether colour sequences may be written.
         quiet: Say nothing but failures.
         workers: How many phases could run at once, when that was set; with one there is no hint.
+        output_path: Tells where the complete output of a phase stands; None where nothing is recorded.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class SummaryView:
         color: bool = False,
         quiet: bool = False,
         workers: int | None = None,
+        output_path: Callable[[str], Path] | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._out = out
         self._paint = Painter(color)
         self._quiet = quiet
         self._workers = workers
+        self._output_path = output_path
 
     def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
         """The final state holds everything that the summary says."""
@@ -85,6 +89,8 @@ class SummaryView:
             for log in last:
                 mark = self._paint("!" if log.stream == "stderr" else "|", "dim")
                 lines.append(f"  {mark} {self._paint.foreign(log.line)}")
+            if last and self._output_path is not None and (path := self._output_path(phase.name)).exists():
+                lines.append(self._paint(f"  all of it: {_shown(path)}", "dim"))
         if len(failed) > MOST_NAMED:
             lines.append(f"and {count(len(failed) - MOST_NAMED, 'more failed phase')}")
         return lines
@@ -92,6 +98,14 @@ class SummaryView:
     def _named(self, status: str, phases: Sequence[PhaseStatus]) -> list[str]:
         names = [phase.name for phase in phases if phase.status == status]
         return [f"{self._paint(status, 'yellow')}: {some(names)}"] if names else []
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be said from the working directory."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
 
 
 def longest_path(phases: Iterable[Phase], seconds: dict[str, float]) -> float:

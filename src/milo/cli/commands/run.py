@@ -16,14 +16,21 @@ import click
 from milo.cli.app import Invocation
 from milo.cli.config import Config, load_config
 from milo.cli.mode import is_true, wants_color, wants_live
-from milo.cli.options import debug_option, open_target, parameter_option, phases_argument
+from milo.cli.notes import Notes
+from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
+from milo.cli.parameters import parse
+from milo.cli.recording import Journaling, Unfinished, plan_lines, recording_options
 from milo.cli.signals import INTERRUPTED
 from milo.cli.stdio import stdout_for_json
+from milo.cli.target import load_pipeline, resolved
 from milo.errors import StateError
 from milo.execution import capture_output
 from milo.execution.guard import hurry
+from milo.journal import JournalError
 from milo.mask import Mask, mask_of
 from milo.session import Session
+from milo.session.recording import JournalOptions, Recording, begin
+from milo.session.recording import resume as resume_run
 from milo.views.format import Output
 from milo.views.summary import SummaryView
 
@@ -53,6 +60,7 @@ class _Settings:
     quiet: bool
     color: bool | None
     mask: Mask
+    journaling: Journaling
     config: Config
 
 
@@ -114,7 +122,7 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
     envvar="MILO_MASK",
     help="Show *** in place of this environment variable's value; may be repeated.",
 )
-@click.option("--no-journal", is_flag=True, envvar="MILO_NO_JOURNAL", help="Accepted for scripts.")
+@recording_options
 @debug_option
 def command(
     words: tuple[str, ...],
@@ -128,7 +136,11 @@ def command(
     quiet: bool | None,
     color: bool | None,
     masked: tuple[str, ...],
+    resume: str | None,
+    journal: str | None,
     no_journal: bool,
+    durability: str | None,
+    keep: int | None,
 ) -> int:
     """Run a pipeline, or some of its phases and what they need.
 
@@ -161,6 +173,7 @@ def command(
         quiet=bool(_first(quiet, config.quiet)),
         color=_first(color, config.color),
         mask=_mask((*masked, *(config.mask or ()))),
+        journaling=Journaling.of(journal, no_journal, resume, durability, keep, config, os.environ),
         config=config,
     )
     with ExitStack() as stack:
@@ -183,31 +196,94 @@ def _run(settings: _Settings, stdout: TextIO) -> int:
     out = Output(stdout)
     # Before the pipeline is loaded, so that logging handlers which its file makes are routed as well.
     with capture_output():
-        pipeline, phases = open_target(settings.words, settings.params, settings.config)
-        if phases:
-            pipeline = pipeline.subset(phases)
+        asked = _asked(settings)
+        pipeline = load_pipeline(asked.target, asked.pairs)
+        if asked.phases:
+            pipeline = pipeline.subset(asked.phases)
         if settings.dry_run:
             out.write(_plan(pipeline, settings.json))
             return 0
         live = wants_live(
             os.environ, tty=out.isatty(), plain=settings.plain or settings.json or settings.quiet
         )
-        session = Session(
-            pipeline.replace(capture_output=True),
-            max_workers=settings.jobs,
-            keep_going=settings.keep_going,
-            grace=settings.grace,
-            mask=settings.mask,
-            views=_views(pipeline, settings, out, live),
-        )
-        invocation = click.get_current_context().ensure_object(Invocation)
-        with ExitStack() as stack:
-            if invocation.signals is not None:
-                terminal = out.fileno() if live else None
-                stack.enter_context(invocation.signals.cancelling(session.cancel, hurry, terminal))
-            result = session.run()
-        invocation.left_behind = session.left_behind
-    return _STATUS.get(result.state.status, 1)
+        notes = Notes(settings.mask)
+        pipeline = pipeline.replace(capture_output=True)
+        recording = _recording(pipeline, settings, asked, notes)
+        if recording is not None and recording.plan is not None and not (settings.json or settings.quiet):
+            out.write(plan_lines(recording.run_id, recording.plan))
+        notes.hold()
+        try:
+            return _run_recorded(pipeline, settings, out, live, recording)
+        finally:
+            notes.release()
+
+
+def _run_recorded(
+    pipeline: Pipeline, settings: _Settings, out: Output, live: bool, recording: Recording | None
+) -> int:
+    session = Session(
+        pipeline,
+        max_workers=settings.jobs,
+        keep_going=settings.keep_going,
+        grace=settings.grace,
+        mask=settings.mask,
+        views=_views(pipeline, settings, out, live, recording),
+        recording=recording,
+    )
+    invocation = click.get_current_context().ensure_object(Invocation)
+    with ExitStack() as stack:
+        if invocation.signals is not None:
+            terminal = out.fileno() if live else None
+            stack.enter_context(invocation.signals.cancelling(session.cancel, hurry, terminal))
+        try:
+            status = session.run().state.status
+        except JournalError as error:
+            # What runs first is refused with another status: here something has run.
+            click.echo(f"milo: {error}", err=True)
+            status = "failed"
+    invocation.left_behind = session.left_behind
+    return _STATUS.get(status, 1)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be run, and the run to go on with."""
+
+    target: str
+    pairs: tuple[str, ...]
+    phases: tuple[str, ...]
+    run: str | None = None
+
+
+def _asked(settings: _Settings) -> _Asked:
+    journaling = settings.journaling
+    if journaling.resume is None or journaling.path is None:
+        target, phases = find_target(settings.words, settings.config)
+        return _Asked(target, settings.params, tuple(phases))
+    if journaling.resume and not settings.words:
+        before = Unfinished(journaling.path, journaling.resume, "")
+        return _Asked(before.target, settings.params or before.pairs, before.only, before.run)
+    target, phases = find_target(settings.words, settings.config)
+    before = Unfinished(journaling.path, journaling.resume, "" if journaling.resume else resolved(target))
+    return _Asked(target, settings.params or before.pairs, tuple(phases) or before.only, before.run)
+
+
+def _recording(pipeline: Pipeline, settings: _Settings, asked: _Asked, notes: Notes) -> Recording | None:
+    journaling = settings.journaling
+    if journaling.path is None:
+        return None
+    options = JournalOptions(
+        journaling.path,
+        required=journaling.required,
+        durability=journaling.durability,
+        target=resolved(asked.target),
+        parameters={name: ", ".join(values) for name, values in parse(asked.pairs).items()},
+        only=asked.phases,
+        options={"params": asked.pairs},
+        keep=journaling.keep,
+        on_message=notes.say,
+    )
+    return begin(pipeline, options) if asked.run is None else resume_run(pipeline, options, asked.run)
 
 
 def _plan(pipeline: Pipeline, as_json: bool) -> str:
@@ -217,14 +293,23 @@ def _plan(pipeline: Pipeline, as_json: bool) -> str:
     return "".join(f"{name}\n" for name in order)
 
 
-def _views(pipeline: Pipeline, settings: _Settings, out: Output, live: bool) -> list[View]:
+def _views(
+    pipeline: Pipeline, settings: _Settings, out: Output, live: bool, recording: Recording | None
+) -> list[View]:
     # Imported where chosen: only the live view needs rich.
     if settings.json:
         from milo.views.json_lines import JsonLinesView
 
         return [JsonLinesView(out)]
     color = wants_color(os.environ, tty=out.isatty(), flag=settings.color)
-    summary = SummaryView(pipeline, out, color=color, quiet=settings.quiet, workers=settings.jobs)
+    summary = SummaryView(
+        pipeline,
+        out,
+        color=color,
+        quiet=settings.quiet,
+        workers=settings.jobs,
+        output_path=recording.output_path if recording is not None else None,
+    )
     if settings.quiet:
         return [summary]
     if live:
