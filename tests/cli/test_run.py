@@ -80,7 +80,7 @@ def test_phases_limit_the_run_to_them_and_what_they_need(cli: Any) -> None:
         (["run", "nophase"], "nophase"),
         (["run", "-j", "0"], "0 is not in the range"),
         (["run", "--grace", "nan"], "finite"),
-        (["run", "--resume"], "No such option"),
+        (["run", "--no-such"], "No such option"),
         (["run", "-p", "x=1"], "takes no parameters"),
         (["rum"], "Did you mean 'run'?"),
         (["graph", "--format", "png"], "png"),
