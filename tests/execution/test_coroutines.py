@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from milo.execution import ThreadWorkers
-from milo.execution.loops import LoopCoroutines
 from milo.saga import All, Call, SagaCancelled
 from milo.store import Store
 
@@ -111,29 +109,6 @@ def test_the_loop_ends_with_the_store_and_what_runs_on_it_is_cancelled() -> None
     assert cleaned.wait(10)
     threads[0].join(10)
     assert not threads[0].is_alive()
-
-
-def test_the_callers_loop_is_used_when_it_is_given() -> None:
-    """And goes on afterwards; one that is closed is an error of the call."""
-
-    async def where() -> asyncio.AbstractEventLoop:
-        return asyncio.get_running_loop()
-
-    async def main() -> bool:
-        loop = asyncio.get_running_loop()
-        workers = ThreadWorkers(2, coroutines=LoopCoroutines(loop))
-        store = Store(lambda state, action: state, executor=workers)
-        task = store.run_saga(call(where))
-        found = await asyncio.to_thread(task.result, 10)
-        store.shutdown()
-        return found is loop
-
-    assert asyncio.run(main())
-
-    closed = asyncio.new_event_loop()
-    closed.close()
-    with Store(lambda s, a: s, executor=ThreadWorkers(2, coroutines=LoopCoroutines(closed))) as store:
-        assert isinstance(store.run_saga(call(where)).exception(10), RuntimeError)
 
 
 @pytest.mark.parametrize("kind", [SagaCancelled, GeneratorExit])
