@@ -1,11 +1,11 @@
-"""What every template can use: meters, rules, hints, durations."""
+"""What every template can use: meters, rules, hints."""
 
 from __future__ import annotations
 
 import pytest
 
 from milo.terminal.cells import width
-from milo.terminal.helpers import Helpers, duration
+from milo.terminal.helpers import Helpers
 from milo.text import strip_sgr
 
 NAN = float("nan")
@@ -67,20 +67,3 @@ def test_as_many_hints_as_fit_the_first_ones_first() -> None:
 
 def test_a_symbol_has_a_plain_form() -> None:
     assert (RICH.symbol("✓", "+"), PLAIN.symbol("✓", "+")) == ("✓", "+")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (-1, "0.00 s"),
-        (0.344, "0.34 s"),
-        (0.999, "1.0 s"),
-        (9.99, "10.0 s"),
-        (12.4, "12 s"),
-        (59.7, "1 min 00 s"),
-        (3599, "59 min 59 s"),
-        (3725, "1 h 02 min"),
-    ],
-)
-def test_a_duration_is_said_as_people_say_it(seconds: float, said: str) -> None:
-    assert duration(seconds) == said

@@ -8,6 +8,7 @@ from typing import Any
 
 from milo.terminal.cells import clip, fit, truncate, width
 from milo.terminal.style import styled
+from milo.words import duration
 
 __all__ = ["Helpers"]
 
@@ -87,17 +88,3 @@ class Helpers:
                 break
             line = longer
         return line
-
-
-def duration(seconds: float) -> str:
-    """A length of time as a person would say it: ``0.34 s``, ``12 s``, ``2 min 05 s``, ``1 h 02 min``."""
-    seconds = max(0.0, seconds)
-    if seconds < 9.995:
-        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,4 +1,4 @@
-"""What several views share: times, colours, and a stream that survives its reader."""
+"""What several views share: colours, and a stream that survives its reader."""
 
 from __future__ import annotations
 
@@ -7,32 +7,13 @@ from typing import Final, TextIO
 
 from milo.text import strip_sgr
 
-__all__ = ["MOST_NAMED", "Output", "Painter", "count", "duration", "some"]
+__all__ = ["MOST_NAMED", "Output", "Painter", "some"]
 
 MOST_NAMED: Final = 20
 """How many phases a sentence names."""
 
 _RESET = "\x1b[0m"
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
-
-
-def duration(seconds: float) -> str:
-    """Say a length of time the way a person would: ``0.3 s``, ``12 s``, ``2 min 05 s``, ``1 h 02 min``."""
-    seconds = max(0.0, seconds)
-    if seconds < 9.995:
-        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def count(number: int, thing: str) -> str:
-    """Put a number before a noun: ``1 phase``, ``3 phases``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 class Painter:

@@ -19,7 +19,8 @@ from milo.pipeline import (
     PIPELINE_STOPPING,
     PipelineState,
 )
-from milo.views.format import Output, Painter, count, duration, some
+from milo.views.format import Output, Painter, some
+from milo.words import count, duration
 
 __all__ = ["PlainView"]
 

@@ -27,7 +27,8 @@ from milo.pipeline import (
     PipelineState,
 )
 from milo.text import safe_line, strip_sgr
-from milo.views.format import Output, count, duration
+from milo.views.format import Output
+from milo.words import count, duration
 
 __all__ = ["ProgressView"]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from milo.action import Action
 from milo.pipeline import Phase, PhaseStatus, Pipeline, PipelineState
-from milo.views.format import MOST_NAMED, Output, Painter, count, duration, some
+from milo.views.format import MOST_NAMED, Output, Painter, some
+from milo.words import count, duration
 
 __all__ = ["SummaryView", "alone_hint", "longest_path"]
 
