@@ -64,6 +64,7 @@ class Round:
         exit_s: Seconds from the signal to the exit.
         gone_s: Seconds from the signal until no process was left.
         same_terminal: Whether the terminal's settings were as before, and its cursor shown.
+        text: The last of what milo wrote.
     """
 
     how: str
@@ -73,6 +74,11 @@ class Round:
     exit_s: float
     gone_s: float
     same_terminal: bool
+    text: str = ""
+
+    def is_good(self, status: int) -> bool:
+        """Whether it ended with this status and left nothing."""
+        return self.status == status and not self.left and self.same_terminal
 
 
 def take_terminal() -> None:
@@ -140,8 +146,12 @@ class Terminal:
             self.process.send_signal(signal.SIGABRT)
             status = self.process.wait()
             time.sleep(1)  # until the reader has all that it wrote
-            print("hung:", self._text[-10_000:].decode("utf-8", "replace"), file=sys.stderr)
             return status
+
+    @property
+    def text(self) -> str:
+        """The last of what milo wrote."""
+        return self._text[-2_000:].decode("utf-8", "replace")
 
     def is_as_before(self) -> bool:
         """Whether the settings are those of the beginning, and the cursor is shown."""
@@ -219,7 +229,7 @@ def one_round(how: str, delay_s: float, grace_s: float) -> Round:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             terminal.close()
-    return Round(how, status, victims, len(left), exit_s, gone_s, same)
+    return Round(how, status, victims, len(left), exit_s, gone_s, same, terminal.text)
 
 
 def last_ones(processes: Callable[[], set[int]], until: float) -> set[int]:
@@ -275,7 +285,10 @@ def main(arguments: list[str]) -> int:
     for status, some in ((130, rounds[: options.signals]), (-signal.SIGKILL, rounds[options.signals :])):
         if some:
             print("\n".join(told(some, status)))
-        good = good and all(each.status == status and not each.left and each.same_terminal for each in some)
+        for each in some:
+            if not each.is_good(status):
+                good = False
+                print(f"{each}\n{each.text}", file=sys.stderr)
     return 0 if good else 1
 
 

@@ -54,9 +54,16 @@ def until(stream: IO[str] | None, text: str) -> str:
 # At any moment
 
 
+LOADING = "import threading; print('loading', flush=True); threading.Event().wait()\n"
+
+
+@pytest.mark.parametrize("source", [LOADING, f"exec({LOADING!r})\n"], ids=["plain", "exec"])
 @pytest.mark.parametrize("name", ENDING)
-def test_a_signal_while_the_pipeline_is_loaded_ends_with_130_and_no_traceback(cli: Any, name: str) -> None:
-    cli.write("import sys, threading\nprint('loading', flush=True)\nthreading.Event().wait()\n")
+def test_a_signal_while_the_pipeline_is_loaded_ends_with_130_and_no_traceback(
+    cli: Any, name: str, source: str
+) -> None:
+    """Also in the middle of what Python itself compiles from text, as dataclasses do."""
+    cli.write(source)
     ran = started(cli)
     until(ran.stdout, "loading")
     ran.send_signal(getattr(signal, name))
