@@ -18,8 +18,6 @@ _WHY = {
     "running": "it was running",
     "retrying": "it was waiting for a retry",
     "pending": "it was not started",
-    "completed": "something it depends on had run again",
-    "skipped": "something it depends on had run again",
 }
 
 
@@ -121,6 +119,8 @@ def _dependents(phases: Sequence[DeclaredPhase], changed: Iterable[str]) -> dict
 
 
 def _unfinished(recorded: Replay, name: str) -> str:
+    if name in recorded.outdated:
+        return "something it depends on had run again"
     try:
         status = recorded.state.phase(name).status
     except KeyError:

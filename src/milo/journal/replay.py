@@ -51,6 +51,7 @@ class Replay:
         actions: How many actions there were.
         sittings: How many processes have worked on it, one after the other.
         completions: What is done and still counts, by phase.
+        outdated: The phases that were done before something they depend on ran again, and were not started since.
         verdicts: For each end that was recorded, whether the replayed state is what the live one was.
         broken: Why actions are missing at the end; "" when none are.
     """
@@ -63,6 +64,7 @@ class Replay:
         self.actions = 0
         self.sittings = 0
         self.completions: dict[str, Completion] = {}
+        self.outdated: set[str] = set()
         self.verdicts: list[bool] = []
         self.broken = ""
         self.boundaries: list[tuple[int, list[str]]] = []
@@ -138,8 +140,10 @@ class Replay:
         payload: Any = action.payload
         if action.type == PIPELINE_START:
             resumed = isinstance(payload, dict) and payload.get("resumed")
-            for name in payload.get("again", ()) if resumed else list(self.completions):
+            again = payload.get("again", ()) if resumed else list(self.completions)
+            for name in again:
                 self.completions.pop(name, None)
+            self.outdated = self.outdated | set(again) if resumed else set()
             return
         name = payload.get("name") if isinstance(payload, dict) else payload
         declared = self._declared.get(name) if isinstance(name, str) else None
@@ -147,6 +151,7 @@ class Replay:
             return
         if action.type == PHASE_START:
             self.completions.pop(declared.name, None)
+            self.outdated.discard(declared.name)
             return
         found = kept_in(data) if action.type == PHASE_COMPLETE else None
         kept = found[1] if found is not None else Kept() if action.type == PHASE_COMPLETE else None
