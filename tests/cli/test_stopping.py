@@ -71,6 +71,22 @@ def test_a_signal_while_the_pipeline_is_loaded_ends_with_130_and_no_traceback(
     assert (ran.returncode, out.strip(), errors.strip()) == (130, "", "")
 
 
+@pytest.mark.parametrize("error", ["RuntimeError", "ImportError"])
+def test_a_signal_while_loading_that_comes_out_as_another_error_ends_with_130(cli: Any, error: str) -> None:
+    """As Python itself has it when a class is being made, or a library when it is being imported."""
+    cli.write(
+        "import threading\n"
+        "print('loading', flush=True)\n"
+        "try:\n    threading.Event().wait()\n"
+        f"except KeyboardInterrupt as interrupt:\n    raise {error}('it broke') from interrupt\n"
+    )
+    ran = started(cli)
+    until(ran.stdout, "loading")
+    ran.send_signal(signal.SIGINT)
+    out, errors = ran.communicate(timeout=30)
+    assert (ran.returncode, out, errors) == (130, "", "")
+
+
 def test_a_signal_that_the_pipelines_file_swallows_cancels_the_run(cli: Any) -> None:
     cli.write(
         "import asyncio, threading\n"

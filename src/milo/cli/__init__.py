@@ -45,8 +45,8 @@ def entry() -> NoReturn:
     except KeyboardInterrupt:
         signals.let_go()
         os._exit(INTERRUPTED)
-    # The interpreter remembers a KeyboardInterrupt that has passed through an exec() of text (a dataclass is made by one)
-    # and would end with that signal, however it was handled.
+    # The interpreter remembers a KeyboardInterrupt that has passed through an exec() of text (a dataclass is made by
+    # one) and would end with that signal, however it was handled.
     if invocation.left_behind or status == INTERRUPTED:
         _leave(status)
     sys.exit(status)

@@ -128,16 +128,19 @@ def call(argv: Sequence[str] | None, invocation: Invocation) -> int:
         _drop_stdout()
         return _FAILED
     except MiloError as error:
-        return _report(error, invocation.debug, _FAILED if isinstance(error, StateError) else _USAGE)
+        return _report(error, invocation, _FAILED if isinstance(error, StateError) else _USAGE)
     except Exception as error:  # noqa: BLE001  # the last line of defence: no bare traceback reaches a user
-        return _report(error, invocation.debug, _FAILED)
+        return _report(error, invocation, _FAILED)
     return _flushed(status if isinstance(status, int) else 0)
 
 
-def _report(error: Exception, debug: bool, status: int) -> int:
+def _report(error: Exception, invocation: Invocation, status: int) -> int:
     from milo.text import safe_text
 
-    if debug:
+    if invocation.signals is not None and invocation.signals.interrupted:
+        # In the middle of an import or of making a class an interrupt may come out as another error.
+        return INTERRUPTED
+    if invocation.debug:
         traceback.print_exception(error)
     if isinstance(error, MiloError):
         text = str(error)

@@ -32,6 +32,11 @@ class ProcessSignals:
         self._hurry: Callable[[], None] | None = None
         self._terminal: int | None = None
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has come before there was a run that it could cancel."""
+        return self._asked and self._cancel is None
+
     def install(self) -> None:
         """Take the signals over; only the main thread can."""
         for number in ENDING:
@@ -64,6 +69,13 @@ class ProcessSignals:
             yield
         finally:
             self._run_over = True
+
+    def cancel(self) -> None:
+        """Cancel the run as a first signal does: a Ctrl-C after this one does not wait."""
+        if self._asked or self._run_over or self._cancel is None:
+            return
+        self._asked = True
+        self._cancel()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._asked and number == signal.SIGINT:
