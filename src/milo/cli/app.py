@@ -22,6 +22,9 @@ __all__ = ["Invocation", "call", "cli"]
 # Importing every command to list them would make `milo --help` pay for what `milo run` needs.
 _COMMANDS = {
     "run": "Run a pipeline, or some of its phases.",
+    "history": "List the runs that were recorded.",
+    "show": "Show a recorded run: times, errors, output.",
+    "explain": "Say which phases would run, and why.",
     "order": "Print the phases in the order of their dependencies.",
     "graph": "Print the graph for Mermaid, Graphviz or a program.",
     "init": "Write a small pipeline.py to start from.",

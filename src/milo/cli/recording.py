@@ -14,7 +14,15 @@ from milo.cli.config import Config
 if TYPE_CHECKING:
     from milo.journal import Plan, RunInfo
 
-__all__ = ["Journaling", "Unfinished", "journal_option", "journal_path", "plan_lines", "recording_options"]
+__all__ = [
+    "Journaling",
+    "Unfinished",
+    "journal_option",
+    "journal_path",
+    "plan_lines",
+    "recording_options",
+    "why_nothing_to_resume",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -174,9 +182,39 @@ def _may_be_resumed(info: RunInfo) -> bool:
     return info.resumable or info.holder is not None
 
 
+def why_nothing_to_resume(path: Path | None, target: str) -> str:
+    """Why a run of `target` would be a new one even if it were to go on with another; "" when there is one.
+
+    Args:
+        path: The journal; None when nothing is recorded.
+        target: What would be run, resolved.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    if path is None:
+        return "the journal is turned off"
+    if not path.exists():
+        return f"there is no journal {path} yet"
+    from milo.journal import history
+
+    newest = None
+    for info in history(path):
+        if info.row.target == target:
+            if _may_be_resumed(info):
+                return ""
+            newest = newest or info
+    if newest is None:
+        return f"{path} holds no run of {target}"
+    if newest.status == "completed":
+        return f"the newest one, {newest.row.name}, has completed"
+    return f"the newest one, {newest.row.name}, cannot be resumed: {newest.broken or newest.status}"
+
+
 def plan_lines(run: str, plan: Plan) -> str:
     """Say what is kept of a run that is resumed, and what runs again and why."""
-    lines = [f"resumed {run}: {len(plan.kept)} of {len(plan.decisions)} phases kept, nothing to unlock"]
+    kept = f"{len(plan.kept)} of {len(plan.decisions)} phases kept"
+    lines = [f"resumed: {kept}, nothing to unlock (run {run})"]
     again = {
         each.phase: each.reason for each in plan.decisions if each.runs and each.phase in set(plan.again)
     }

@@ -13,6 +13,7 @@ from milo.journal.plan import Decision, Plan, plan
 from milo.journal.recorder import Recorder
 from milo.journal.registry import register
 from milo.journal.replay import Completion, Replay, load_result, replay
+from milo.journal.restoring import planned
 
 __all__ = [
     "About",
@@ -40,6 +41,7 @@ __all__ = [
     "open_reader",
     "output_path",
     "plan",
+    "planned",
     "register",
     "replay",
 ]

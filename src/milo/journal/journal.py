@@ -13,17 +13,18 @@ from milo.journal.chain import link
 from milo.journal.database import DURABILITIES, Durability, close_quietly, open_writer
 from milo.journal.declared import About, DeclaredPhase, head_records
 from milo.journal.entries import LOG
-from milo.journal.errors import CodecError, DamagedError, JournalError, explained
+from milo.journal.errors import DamagedError, JournalError, explained
 from milo.journal.faults import reached
 from milo.journal.history import RunInfo, find, unfinished
 from milo.journal.location import prepare
 from milo.journal.lock import RunLock, journal_lock
 from milo.journal.log_tail import LogTail, Tail
 from milo.journal.notes import note_of
-from milo.journal.plan import Plan, plan
+from milo.journal.plan import Plan
 from milo.journal.recorder import Position, Recorder
 from milo.journal.recovery import finish_recovery, recover
-from milo.journal.replay import Replay, load_result, replay
+from milo.journal.replay import Replay, replay
+from milo.journal.restoring import planned
 from milo.journal.retention import prune
 from milo.journal.rows import insert, transaction
 from milo.journal.run_rows import RunRow, RunRows
@@ -224,17 +225,7 @@ class Taken:
         Returns:
             The plan, and the results of the phases that are kept.
         """
-        results: dict[str, Any] = {}
-        lost: dict[str, str] = {}
-        for name, completion in self.recorded.completions.items():
-            try:
-                results[name] = load_result(
-                    self._journal.connection, self.row.number, completion, serializer=self._serializer
-                )
-            except CodecError as error:
-                lost[name] = str(error)
-        planned = plan(self.recorded, phases, lost)
-        return planned, {name: results[name] for name in planned.kept}
+        return planned(self._journal.connection, self.recorded, phases, serializer=self._serializer)
 
     def go_on(
         self,

@@ -29,7 +29,7 @@ def prune(connection: sqlite3.Connection, path: Path, keep: int) -> list[str]:
     Args:
         connection: For writing.
         path: The journal's file.
-        keep: How many stay, at least 1.
+        keep: How many stay.
 
     Returns:
         The names of those that are gone.
@@ -39,7 +39,7 @@ def prune(connection: sqlite3.Connection, path: Path, keep: int) -> list[str]:
     """
     gone = []
     try:
-        for row in list(itertools.islice(run_rows(connection), max(1, keep), None)):
+        for row in list(itertools.islice(run_rows(connection), max(0, keep), None)):
             try:
                 lock = RunLock(path, row.name)
             except HeldError:
