@@ -26,7 +26,7 @@ from .helpers import one
         ({"grace": math.inf}, "grace must be a finite number"),
         ({"grace": "5"}, "grace must be a finite number"),
         ({"on_state": 7}, "on_state must be callable, got 7"),
-        ({"executor": "processes"}, "executor='processes' is not supported by this version"),
+        ({"executor": "clouds"}, "executor must name an executor or be one, got 'clouds'"),
         ({"resume": "last"}, "resume='last' needs the journal that holds the run"),
     ],
 )

@@ -26,6 +26,7 @@ from milo.text import safe_line
 __all__ = ["Phase", "PhasePolicy"]
 
 _ON_FAIL: Final = ("stop", "skip", "retry")
+_PLACES: Final = ("thread", "process")
 _THEN: Final = ("stop", "skip")
 _BACKOFFS: Final = ("fixed", "exponential")
 _MAX_DELAY_S: Final = 30.0
@@ -105,6 +106,7 @@ class Phase:
             in C) is left behind: its result and output are dropped, and a retry may overlap it.
         version: For you: change it when what the handler does has changed in a way that its own code does not show.
         persist: Whether the result may be kept on disk by a recorded run.
+        runs_on: "thread" or "process" for this phase, whatever the run's executor is; None leaves it to that.
 
     Raises:
         PipelineError: A value is refused; the message says which and why.
@@ -121,6 +123,7 @@ class Phase:
     timeout: float | None = field(default=None, kw_only=True)
     version: str = field(default="", kw_only=True)
     persist: bool = field(default=True, kw_only=True)
+    runs_on: str | None = field(default=None, kw_only=True)
     _binding: Binding = field(init=False, repr=False, compare=False, default=None)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -142,6 +145,8 @@ class Phase:
             check_limit("timeout", self.timeout, self.name)
         check_text("version", self.version, self.name)
         check_flag("persist", self.persist, self.name)
+        if self.runs_on is not None:
+            check_one_of(f"runs_on of phase {self.name!r}", self.runs_on, _PLACES)
         if not isinstance(self.policy, PhasePolicy):
             raise PipelineError(f"policy of phase {self.name!r} must be a PhasePolicy, got {self.policy!r}.")
         object.__setattr__(self, "_binding", bind(self.name, self.handler, self.depends_on))

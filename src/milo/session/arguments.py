@@ -8,7 +8,7 @@ from milo.errors import StateError
 from milo.mask import Mask
 from milo.pipeline import Pipeline
 
-__all__ = ["check_arguments", "check_declaration", "refuse_reserved"]
+__all__ = ["check_arguments", "check_declaration", "check_executor"]
 
 
 def check_arguments(pipeline: object, max_workers: object, grace: object, on_state: object) -> None:
@@ -41,9 +41,10 @@ def check_declaration(pipeline: Pipeline, mask: Mask) -> None:
             )
 
 
-def refuse_reserved(**arguments: object) -> None:
-    for name, value in arguments.items():
-        if value is not None:
-            raise StateError(
-                f"{name}={value!r} is not supported by this version of milo.", hint=f"Leave {name} out."
-            )
+def check_executor(executor: object) -> None:
+    if executor is None or executor == "threads" or hasattr(executor, "wake"):
+        return
+    # Imported here: most runs need nothing but threads.
+    from milo.execution.choosing import check_executor
+
+    check_executor(executor)

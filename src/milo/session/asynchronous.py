@@ -15,7 +15,7 @@ from milo.execution.loops import LoopCoroutines
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.saga.task import SagaTask
-from milo.session.arguments import check_arguments, check_declaration, refuse_reserved
+from milo.session.arguments import check_arguments, check_declaration
 from milo.session.programs import Durability, recorded
 from milo.session.session import MARGIN_S, RunResult, Session
 
@@ -87,7 +87,7 @@ async def arun(
     pipeline: Pipeline,
     *,
     max_workers: int | None = None,
-    executor: None = None,
+    executor: object = None,
     keep_going: bool = False,
     only: Iterable[str] = (),
     on_state: Callable[[PipelineState], object] | None = None,
@@ -102,7 +102,6 @@ async def arun(
 
     Async handlers run on the caller's loop, and cancelling the task cancels the run.
     """
-    refuse_reserved(executor=executor)
     loop = asyncio.get_running_loop()
     check_arguments(pipeline, max_workers, grace, on_state)
     hidden = mask_of(mask, os.environ)
@@ -111,6 +110,7 @@ async def arun(
     session = AsyncSession(
         pipeline,
         max_workers=max_workers,
+        executor=executor,
         keep_going=keep_going,
         on_state=on_state,
         grace=grace,

@@ -11,7 +11,7 @@ from milo.errors import StateError
 from milo.log import log
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
-from milo.session.arguments import check_arguments, check_declaration, refuse_reserved
+from milo.session.arguments import check_arguments, check_declaration
 from milo.session.session import RunResult, Session
 from milo.signals import stopping_on_signals
 
@@ -27,7 +27,7 @@ def run(
     pipeline: Pipeline,
     *,
     max_workers: int | None = None,
-    executor: None = None,
+    executor: object = None,
     keep_going: bool = False,
     only: Iterable[str] = (),
     on_state: Callable[[PipelineState], object] | None = None,
@@ -47,7 +47,8 @@ def run(
     Args:
         pipeline: What to run.
         max_workers: How many phases run at once; ``max(2, usable processors)`` by default.
-        executor: Reserved; phases run on threads.
+        executor: Where phases run: "threads" (the default), "processes", "dask" (a cluster of this machine's own),
+            "dask:tcp://host:port" (an existing one), or a ``concurrent.futures.Executor``, which stays open.
         keep_going: Whether phases that do not depend on a failed one still run.
         only: Names of phases: these and what they need are run, as a pipeline of their own.
         on_state: Called with new states, from one thread at a time; it may miss some, never the last.
@@ -66,7 +67,6 @@ def run(
         PipelineError: `only` names a phase that does not exist.
         KeyboardInterrupt: After the run was cancelled by it.
     """
-    refuse_reserved(executor=executor)
     if _loop_runs_here():
         raise StateError(
             "run() would block the event loop that runs in this thread.",
@@ -80,6 +80,7 @@ def run(
     session = Session(
         pipeline,
         max_workers=max_workers,
+        executor=executor,
         keep_going=keep_going,
         on_state=on_state,
         grace=grace,

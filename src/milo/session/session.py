@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from milo.action import Action
 from milo.clock import Clock, SystemClock
@@ -30,7 +30,7 @@ from milo.pipeline import PHASE_CANCELLED, PIPELINE_END, PIPELINE_STOPPING, Pipe
 from milo.pipeline.pipeline import new_run_id
 from milo.saga.ports import Executor, current_job
 from milo.saga.task import SagaTask
-from milo.session.arguments import check_arguments, check_declaration
+from milo.session.arguments import check_arguments, check_declaration, check_executor
 from milo.session.news import News
 from milo.store import Dispatch, GetState, Middleware, Store
 
@@ -80,7 +80,7 @@ class Session:
         views: Told of every action, from one thread.
         grace: Seconds that the end waits: for what was cancelled, and then for `on_state` and the views.
         clock: Where time comes from.
-        executor: Where handlers run; threads of the run's own by default.
+        executor: Where handlers run, as for `run`, or workers that are ready; threads of the run's own by default.
         coroutines: Where async handlers run; a loop of the run's own by default.
         context: The context variables that handlers see; a copy of the caller's by default.
         middleware: For the run's store, outside the session's own but for the mask.
@@ -103,7 +103,7 @@ class Session:
         views: Iterable[View] = (),
         grace: float = 5.0,
         clock: Clock | None = None,
-        executor: Executor | None = None,
+        executor: object = None,
         coroutines: Coroutines | None = None,
         context: Context | None = None,
         middleware: Iterable[Middleware] = (),
@@ -116,7 +116,8 @@ class Session:
         self._recording = recording
         self.run_id = recording.run_id if recording is not None else new_run_id()
         self.results: dict[str, Any] = {}
-        self._max_workers = max_workers or default_workers()
+        check_executor(executor)
+        self._max_workers = max_workers
         self._keep_going = keep_going
         self.grace = grace
         self._clock = clock if clock is not None else SystemClock()
@@ -149,9 +150,7 @@ class Session:
         self.refuse_again()
         if self.pipeline.capture_output:
             self._cleanup.enter_context(capture_output())
-        if self._executor is None:
-            self._executor = ThreadWorkers(self._max_workers, coroutines=self._coroutines)
-        executor = self._executor
+        executor = self._workers()
         recording = self._recording
         if recording is not None:
             recording.failed = self.cancel
@@ -180,6 +179,19 @@ class Session:
             # The outer run waits for this one to end.
             self._cleanup.callback(outer.on_cancel(self.cancel))
         return task
+
+    def _workers(self) -> Executor:
+        """What the handlers run on."""
+        executor = self._executor
+        if hasattr(executor, "wake"):
+            return cast(Executor, executor)
+        if executor in (None, "threads") and not any(phase.runs_on for phase in self.pipeline.phases):
+            return ThreadWorkers(self._max_workers or default_workers(), coroutines=self._coroutines)
+        # Imported here: most runs need nothing but threads.
+        from milo.execution.choosing import placed_workers
+
+        phases, coroutines = self.pipeline.phases, self._coroutines
+        return placed_workers(executor, phases, max_workers=self._max_workers, coroutines=coroutines)
 
     def cancel(self) -> None:
         """Ask the run to end as `cancelled`; whoever is in `wait` sees to it.

@@ -1,0 +1,84 @@
+"""Choosing: from what a program or a command line says about executors to the places where phases run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from milo.errors import StateError
+from milo.execution.coroutines import Coroutines
+from milo.execution.placement import Place, PlacedWorkers
+from milo.execution.threads import default_workers
+
+__all__ = ["check_executor", "placed_workers"]
+
+_HINT = 'Use "threads", "processes", "dask", "dask:tcp://host:port", or a concurrent.futures.Executor.'
+
+
+class _Phase(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def handler(self) -> Callable[..., Any]: ...
+
+    @property
+    def runs_on(self) -> str | None: ...
+
+
+def check_executor(executor: object) -> None:
+    """Raise StateError unless `executor` is one that `placed_workers` knows what to do with."""
+    if executor is None or executor in ("threads", "processes"):
+        return
+    raise StateError(f"executor must name an executor or be one, got {executor!r}.", hint=_HINT)
+
+
+def placed_workers(
+    executor: object,
+    phases: Iterable[_Phase],
+    *,
+    max_workers: int | None = None,
+    coroutines: Coroutines | None = None,
+) -> PlacedWorkers:
+    """Make the workers of a run whose phases do not all run in threads of this process.
+
+    Args:
+        executor: Where phases run that do not say so themselves.
+        phases: All phases of the run.
+        max_workers: How many run at once; what is usual for the executor by default.
+        coroutines: Where coroutines of this process are awaited.
+
+    Raises:
+        StateError: The executor cannot be had.
+        PipelineError: The handler of a phase cannot be sent to its place.
+    """
+    usual = _place(executor)
+    places: dict[str | None, Place | None] = {None: usual, "thread": None}
+    place_of: dict[str, Place | None] = {}
+    try:
+        for phase in phases:
+            if phase.runs_on not in places:
+                places[phase.runs_on] = _place("processes") if executor != "processes" else usual
+            place = place_of[phase.name] = places[phase.runs_on]
+            if place is not None:
+                place.check(phase.name, phase.handler)
+    except BaseException:
+        _close(places)
+        raise
+    workers = max_workers or default_workers()
+    made = tuple({id(place): place for place in places.values() if place is not None}.values())
+    return PlacedWorkers(workers, place_of.get, made, coroutines=coroutines)
+
+
+def _close(places: dict[str | None, Place | None]) -> None:
+    for place in places.values():
+        if place is not None:
+            place.close()
+
+
+def _place(executor: object) -> Place | None:
+    if executor is None or executor == "threads":
+        return None
+    from milo.execution.processes import ProcessPlace
+
+    return ProcessPlace()

@@ -1,0 +1,316 @@
+"""A worker process from this side: it is handed one attempt at a time, and ended alone where one has to end."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.spawn import get_preparation_data
+
+from milo.execution.framing import new_mark
+from milo.execution.groups import ASKED_NICELY
+from milo.execution.guard import guard
+from milo.execution.guard_process import kill_sessions, still_ours
+from milo.execution.outlet import Outlet
+from milo.execution.pipes import exit_notice
+from milo.execution.placement import Work, WorkerError
+from milo.execution.process_worker import CANCEL, GROUP, HEEDS, OUTCOME, READY
+from milo.saga.ports import Job
+
+__all__ = ["Worker"]
+
+_START_S = 60.0
+_CHUNK = 65536
+# The run's import path may lead to anybody's `queue.py`: it counts once milo's own modules are loaded.
+_PROGRAM = (
+    "import sys; sys.path[:] = [*filter(None, sys.path), *sys.argv[2:]]; "
+    "from milo.execution.process_worker import main; sys.path[:] = sys.argv[2:]; main(int(sys.argv[1]))"
+)
+
+
+class Worker:
+    """One worker process. Whoever runs an attempt in it is the only one who reads from it.
+
+    Raises:
+        WorkerError: It could not be started.
+    """
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._outlets = {}
+        self._mark = new_mark()
+        writing = []
+        for stream in ("stdout", "stderr"):
+            read, write = os.pipe()
+            os.set_blocking(read, False)
+            self._outlets[read] = Outlet(stream, self._mark)
+            writing.append(write)
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        try:
+            self._process = _started(theirs.fileno(), writing)
+        except OSError as error:
+            ours.close()
+            self._close_pipes()
+            raise WorkerError(f"A worker process cannot be started: {error.strerror or error}.") from error
+        finally:
+            theirs.close()
+            for write in writing:
+                os.close(write)
+        self.pid = self._process.pid
+        guard.descriptor()
+        guard.add(self.pid)
+        self._connection = Connection(ours.detach())
+        self._exit = exit_notice(self.pid)
+        self._poll = select.poll()
+        for descriptor in (self._connection.fileno(), self._exit, self._wake_read, *self._outlets):
+            self._poll.register(descriptor, select.POLLIN)
+        self._lock = threading.Lock()  # guards what follows: a number that was given back gets no signal
+        self._ended = False
+        self._groups: dict[int, bool] = {}
+        self._ready = False
+        self._heeds = False
+        self._killed = False
+        self.usable = True
+        self._tell_program()
+
+    def _tell_program(self) -> None:
+        found = get_preparation_data("milo-worker")
+        program = {key: found[key] for key in ("init_main_from_name", "init_main_from_path") if key in found}
+        told = {"mark": self._mark, "argv": sys.argv, "program": program or None, "files": _files_by_name()}
+        try:
+            self._connection.send_bytes(pickle.dumps(told))
+        except OSError:
+            return  # it has ended already, which is seen when it is used
+
+    def is_alive(self) -> bool:
+        """Whether it can be given another attempt."""
+        poll = select.poll()
+        poll.register(self._exit, select.POLLIN)
+        return self.usable and not poll.poll(0)
+
+    def run(self, work: Work, job: Job, message: bytes) -> bytes:
+        """Run one attempt: hand out its lines, pass on its cancellation, and return its packed outcome.
+
+        Raises:
+            WorkerError: The process has ended before the attempt.
+        """
+        self._heeds = False
+        for outlet in self._outlets.values():
+            outlet.open(work, job)
+        forget = job.on_cancel(self._wake)
+        try:
+            self._wait_ready(job)
+            self._send(message)
+            outcome = self._attend(job)
+            self._drain()
+        except (EOFError, OSError):
+            outcome = None
+        finally:
+            forget()
+        if outcome is None:
+            self._bury(work, job)
+        for outlet in self._outlets.values():
+            outlet.close()
+        assert outcome is not None
+        return outcome
+
+    def _wait_ready(self, job: Job) -> None:
+        until = time.monotonic() + _START_S
+        while not self._ready and not (job.cancelled and self._stop(job) == 0.0):
+            if time.monotonic() > until:
+                self.kill()
+            self._step(until)
+
+    def _attend(self, job: Job) -> bytes | None:
+        """Look after the attempt until its outcome is there; None when the process has ended without one."""
+        kill_at = math.inf
+        while True:
+            if job.cancelled and kill_at == math.inf:
+                kill_at = time.monotonic() + self._stop(job)
+            if time.monotonic() >= kill_at:
+                self.kill()
+            outcome = self._step(kill_at)
+            if outcome is not None:
+                return outcome
+
+    def _stop(self, job: Job) -> float:
+        """Tell the attempt to end if it heeds that; returns for how many seconds it may go on."""
+        if not self._heeds or not job.linger:
+            self.kill()
+            return 0.0
+        self._send(CANCEL)
+        return ASKED_NICELY * job.linger
+
+    def _step(self, until: float) -> bytes | None:
+        """Wait for something to happen and deal with it; returns the outcome if that was it.
+
+        Raises:
+            EOFError: The process has ended.
+        """
+        left_ms = None if until == math.inf or self._killed else max(0.0, until - time.monotonic()) * 1000
+        ready = {descriptor for descriptor, _ in self._poll.poll(left_ms)}
+        self._read(ready)
+        if self._connection.fileno() in ready:
+            return self._take_message(self._connection.recv_bytes())
+        if self._exit in ready:
+            # What it sent last was there before it ended.
+            if self._connection.poll(0):
+                return self._take_message(self._connection.recv_bytes())
+            raise EOFError
+        if self._wake_read in ready:
+            os.read(self._wake_read, _CHUNK)
+        return None
+
+    def _take_message(self, message: bytes) -> bytes | None:
+        kind = message[:1]
+        if kind == OUTCOME:
+            return message[1:]
+        if kind == HEEDS:
+            self._heeds = True
+        elif kind == READY:
+            self._ready = True
+        elif kind == GROUP:
+            group = int(message[2:])
+            self._groups[group] = message[1:2] == b"~"
+            if message[1:2] == b"-":
+                del self._groups[group]
+        return None
+
+    def _read(self, ready: set[int]) -> bool:
+        found = False
+        for descriptor, outlet in self._outlets.items():
+            if descriptor in ready:
+                try:
+                    data = os.read(descriptor, _CHUNK)
+                except BlockingIOError:
+                    continue
+                if data:
+                    outlet.take(data)
+                    found = True
+                else:
+                    self._poll.unregister(descriptor)
+                    outlet.ended = True
+        return found
+
+    def _drain(self) -> None:
+        """Hand out what is in the pipes: what an attempt has written is there before its outcome is."""
+        # Not without end: a process that it has left behind may write for ever.
+        for _ in range(64):
+            if not self._read({descriptor for descriptor, _ in self._poll.poll(0)}):
+                return
+
+    def _bury(self, work: Work, job: Job) -> None:
+        """The process has ended: end what it has started, and say what became of it."""
+        self.usable = False
+        self._drain()
+        last = [outlet.last for outlet in self._outlets.values() if outlet.last]
+        for outlet in self._outlets.values():
+            outlet.close()
+        self.end()
+        if self._ready:
+            raise WorkerError(
+                f"The worker process of phase {work.name!r} {_outcome(self._process.returncode)} "
+                f"before the phase was done.",
+                hint=_reason(self._process.returncode),
+            )
+        told = f" It wrote: {last[-1]}" if last else ""
+        raise WorkerError(
+            f"A worker process did not start: it {_outcome(self._process.returncode)}.{told}",
+            hint=f"It is started with {sys.executable!r} and this program's import path.",
+        )
+
+    def _send(self, message: bytes) -> None:
+        self._connection.send_bytes(message)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"\0")
+        except OSError:
+            return  # awake already, or ended
+
+    def kill(self) -> None:
+        """Kill the process and everything in its session. Returns at once; for any thread."""
+        self._killed = True
+        self.usable = False
+        with self._lock:
+            if not self._ended:
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def let_go(self) -> None:
+        """Let the process end by itself."""
+        self.usable = False
+        self._connection.close()
+
+    def end(self, until: float = 0.0) -> None:
+        """See the process and its session ended, at the latest at monotonic time `until`, and release everything."""
+        with self._lock:
+            if self._ended:
+                return
+            poll = select.poll()
+            poll.register(self._exit, select.POLLIN)
+            poll.poll(max(0.0, until - time.monotonic()) * 1000)
+            leaders = [group for group, left in self._groups.items() if not left]
+            left = still_ours([group for group, left in self._groups.items() if left])
+            kill_sessions([self.pid, *leaders, *left])
+            self._process.wait()
+            self._ended = True
+        guard.remove(self.pid)
+        if not self._connection.closed:
+            self._connection.close()
+        os.close(self._exit)
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for descriptor in (*self._outlets, self._wake_read, self._wake_write):
+            os.close(descriptor)
+
+
+def _started(connection: int, writing: list[int]) -> subprocess.Popen[bytes]:
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return subprocess.Popen(
+        [sys.executable, *flags, "-c", _PROGRAM, str(connection), *sys.path],
+        stdin=subprocess.DEVNULL,
+        stdout=writing[0],
+        stderr=writing[1],
+        pass_fds=(connection,),
+        start_new_session=True,
+    )
+
+
+def _files_by_name() -> dict[str, str]:
+    """The modules here that were loaded from files which their names and the import path do not lead to."""
+    folders = {os.path.abspath(folder) for folder in sys.path}
+    files = {}
+    for name, module in list(sys.modules.items()):
+        origin = getattr(getattr(module, "__spec__", None), "origin", None)
+        if "." in name or not isinstance(origin, str) or not origin.endswith(".py"):
+            continue
+        folder, base = os.path.split(os.path.abspath(origin))
+        found = base == f"{name}.py" and folder in folders
+        if not found and not (base == "__init__.py" and os.path.dirname(folder) in folders):
+            files[name] = origin
+    return files
+
+
+def _outcome(status: int) -> str:
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"
+
+
+def _reason(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "Somebody has killed it, as the system does when memory runs out."
+    return "" if status < 0 else "Something in it has called os._exit."

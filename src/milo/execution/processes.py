@@ -1,0 +1,123 @@
+"""Processes as a place: workers that are kept from phase to phase, as many as attempts run at once."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from milo.errors import PipelineError, StateError
+from milo.execution.placement import Work, WorkerError
+from milo.execution.process_handle import Worker
+from milo.execution.process_worker import ERRAND, is_importing_main
+from milo.execution.remote import errand_of, opened_outcome
+from milo.saga.ports import Job
+
+__all__ = ["ProcessPlace", "check_picklable", "packed_errand"]
+
+_CLOSE_S = 1.0
+
+
+class ProcessPlace:
+    """Worker processes, started when there is work for them, at most as many as attempts run at once."""
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            raise StateError(
+                "Worker processes of milo's own are not supported on Windows.",
+                hint="Use threads, or executor=concurrent.futures.ProcessPoolExecutor().",
+            )
+        if is_importing_main():
+            raise StateError(
+                "A run was started while a worker process was loading the program that it belongs to.",
+                hint='Start it under `if __name__ == "__main__":`.',
+            )
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
+        self._closed = False
+
+    def check(self, name: str, handler: Callable[..., Any]) -> None:
+        """Raise PipelineError if the handler cannot be sent to a process."""
+        check_picklable(name, handler)
+
+    def run(self, work: Work, job: Job) -> Any:
+        """Run an attempt in a worker and wait for it."""
+        message = ERRAND + packed_errand(work, job)
+        worker = self._take()
+        try:
+            outcome = worker.run(work, job, message)
+        finally:
+            self._give_back(worker)
+        return opened_outcome(work.name, outcome)
+
+    def close(self) -> None:
+        """Let idle workers end, and kill the others."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            busy = self._all.difference(idle)
+        for worker in busy:
+            worker.kill()
+        for worker in idle:
+            worker.let_go()
+        until = time.monotonic() + _CLOSE_S
+        for worker in idle:
+            worker.end(until)
+
+    def _take(self) -> Worker:
+        with self._lock:
+            if self._closed:
+                raise StateError("The run has ended.")
+            # One that has died while it was idle is nobody's failure.
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.is_alive():
+                    return worker
+                self._all.discard(worker)
+                worker.end()
+        worker = Worker()
+        with self._lock:
+            self._all.add(worker)
+            closed = self._closed
+        if closed:
+            worker.kill()
+        return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._lock:
+            if worker.usable and not self._closed:
+                self._idle.append(worker)
+                return
+            self._all.discard(worker)
+        worker.end()
+
+
+def check_picklable(name: str, handler: Callable[..., Any]) -> None:
+    """Raise PipelineError if a handler cannot be pickled, or cannot be found again in another process."""
+    try:
+        packed = pickle.dumps(handler)
+    except Exception as reason:
+        raise PipelineError(
+            f"The handler of phase {name!r} cannot be sent to a process: {type(reason).__name__}: {reason}.",
+            hint='Define it at the top level of a module, or give the phase runs_on="thread".',
+        ) from reason
+    if b"__main__" in packed and not hasattr(sys.modules["__main__"], "__file__"):
+        raise PipelineError(
+            f"The handler of phase {name!r} cannot be sent to a process: it was not defined in a file.",
+            hint='Define it in a module that can be imported, or give the phase runs_on="thread".',
+        )
+
+
+def packed_errand(work: Work, job: Job) -> bytes:
+    """An attempt as bytes. Raises WorkerError where what it is given cannot be sent."""
+    try:
+        return pickle.dumps(tuple(errand_of(work, job)))
+    except Exception as reason:
+        raise WorkerError(
+            f"What phase {work.name!r} is given cannot be sent to a process: {type(reason).__name__}: {reason}.",
+            hint='Let the phases it depends on return plain data, or give it runs_on="thread".',
+        ) from reason
