@@ -155,8 +155,12 @@ class Terminal:
 
     def is_as_before(self) -> bool:
         """Whether the settings are those of the beginning, and the cursor is shown."""
-        shown = self._text.rfind(b"\x1b[?25h") >= self._text.rfind(b"\x1b[?25l")
-        return shown and termios.tcgetattr(self._slave) == self.settings
+        until = time.monotonic() + 1.0  # for the reader to have all that was written
+        while self._text.rfind(b"\x1b[?25h") < self._text.rfind(b"\x1b[?25l"):
+            if time.monotonic() > until:
+                return False
+            time.sleep(LOOK_AGAIN_S)
+        return termios.tcgetattr(self._slave) == self.settings
 
     def close(self) -> None:
         os.close(self._slave)
