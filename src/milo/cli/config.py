@@ -19,6 +19,7 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "keep_going": (bool, "true or false"),
     "grace": ((int, float), "a number of seconds of at least 0"),
     "plain": (bool, "true or false"),
+    "tui": (bool, "true or false"),
     "quiet": (bool, "true or false"),
     "color": (bool, "true or false"),
     "mask": (list, "a list of names of environment variables"),
@@ -42,6 +43,7 @@ class Config:
     keep_going: bool | None = None
     grace: float | None = None
     plain: bool | None = None
+    tui: bool | None = None
     quiet: bool | None = None
     color: bool | None = None
     mask: tuple[str, ...] | None = None

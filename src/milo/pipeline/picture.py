@@ -78,7 +78,8 @@ class Picture:
         self._pipeline = pipeline = view.pipeline
         self.columns = columns
         self.name = pipeline.name
-        self.status = pipeline.status
+        self.status = view.outcome or pipeline.status
+        self.message = view.message
         self.progress = pipeline.progress
         self.expanded = view.expanded
         self.following = view.auto_follow
@@ -87,7 +88,9 @@ class Picture:
         self.low = 0 < rows < _LOW_SCREEN
         self.height = body_height(rows) if rows else max(1, len(pipeline.leaves))
         counts = self.counts = Counter([leaf[STATUS] for leaf in pipeline.leaves])
-        self.going = pipeline.status == "running" or any(status in counts for status in _GOING)
+        self.going = not view.outcome and (
+            pipeline.status == "running" or any(status in counts for status in _GOING)
+        )
         self._now = now() if self.going and now is not None else None
         self.elapsed = self._elapsed(self.going, pipeline.started_at, pipeline.elapsed)
 
@@ -129,7 +132,7 @@ class Picture:
         status, started_at, elapsed, error, attempt, logs = leaf
         if status == "pending":
             return Row(name, status, False, 0.0, attempt, "", selected, 0.0, 0.0, len(logs))
-        going = status in _GOING
+        going = self.going and status in _GOING
         took = self._elapsed(going, started_at, elapsed)
         whole = max(self.elapsed, 1e-9)
         begin = max(0.0, started_at - self._pipeline.started_at)

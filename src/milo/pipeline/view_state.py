@@ -41,6 +41,8 @@ class PipelineViewState:
         log_column: How many cells of each log line are to the left of the screen.
         columns: The cells in a line of the screen; 0 until that is known.
         rows: The lines of the screen; 0 until that is known.
+        message: Stands in place of the keys: a question, or news.
+        outcome: The status of a run that cannot say it any more, such as "interrupted"; "" where it says it itself.
     """
 
     pipeline: PipelineState
@@ -55,6 +57,8 @@ class PipelineViewState:
     log_column: int = 0
     columns: int = 0
     rows: int = 0
+    message: str = ""
+    outcome: str = ""
 
     @property
     def selected(self) -> PhaseStatus | None:
@@ -96,8 +100,14 @@ def body_height(rows: int) -> int:
     return max(1, rows - (_FEW_ROWS_AROUND if rows < _LOW_SCREEN else _ROWS_AROUND))
 
 
-def moved_on(view: PipelineViewState, pipeline: PipelineState) -> PipelineViewState:
-    """The view around a newer state of the run. In the hot path: no phase is made, only lines are counted."""
+def moved_on(view: PipelineViewState, pipeline: PipelineState, lines: int = 1) -> PipelineViewState:
+    """The view around a newer state of the run. In the hot path: no phase is made, only lines are counted.
+
+    Args:
+        view: The view so far.
+        pipeline: The newer state.
+        lines: How many lines the selected phase has written in between, if it has written any.
+    """
     number = view.selected_phase
     before, after = _leaf(view.pipeline, number), _leaf(pipeline, number)
     scroll = view.log_scroll
@@ -107,8 +117,8 @@ def moved_on(view: PipelineViewState, pipeline: PipelineState) -> PipelineViewSt
             scroll = last
         elif before is not None and after is not None and before[LOGS] is not after[LOGS]:
             # A full log loses a line at the top for each new one; what is being read stays in place.
-            full = len(before[LOGS]) == len(after[LOGS])
-            scroll = max(0, min(scroll - full, last))
+            lost = max(0, len(before[LOGS]) + lines - len(after[LOGS]))
+            scroll = max(0, min(scroll - lost, last))
         else:
             scroll = min(scroll, last)
     return PipelineViewState(
@@ -124,6 +134,8 @@ def moved_on(view: PipelineViewState, pipeline: PipelineState) -> PipelineViewSt
         view.log_column,
         view.columns,
         view.rows,
+        view.message,
+        view.outcome,
     )
 
 

@@ -9,12 +9,14 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar, cast
 
 import click
 
+from milo.action import INIT, Action
 from milo.cli.app import Invocation
 from milo.cli.config import Config, load_config
+from milo.cli.detail import detail_option, run_in_detail, wants_detail
 from milo.cli.mode import is_true, wants_color, wants_live
 from milo.cli.notes import Notes
 from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
@@ -37,6 +39,7 @@ from milo.views.summary import SummaryView
 if TYPE_CHECKING:
     from milo.pipeline import Pipeline
     from milo.session import View
+    from milo.views.detail import DetailView
 
 __all__ = ["command"]
 
@@ -56,6 +59,7 @@ class _Settings:
     grace: float
     dry_run: bool
     plain: bool
+    tui: bool
     json: bool
     quiet: bool
     color: bool | None
@@ -100,6 +104,7 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 @click.option(
     "--plain/--no-plain", default=None, envvar="MILO_PLAIN", help="Plain lines, on a terminal as well."
 )
+@detail_option
 @click.option(
     "--json",
     "as_json",
@@ -132,6 +137,7 @@ def command(
     grace: float | None,
     dry_run: bool,
     plain: bool | None,
+    tui: bool | None,
     as_json: bool,
     quiet: bool | None,
     color: bool | None,
@@ -153,6 +159,7 @@ def command(
       milo run                              all of pipeline.py
       milo run build.py render assets       two phases, and what they need
       milo run build.py -p output=site -j 4
+      milo run build.py --tui               in detail, with the log of each phase
       milo run build.py --json | jq .type
 
     On a terminal the run is shown live; elsewhere, with CI or TERM=dumb set, or with --plain, in plain lines.
@@ -169,6 +176,13 @@ def command(
         grace=float(_first(grace, config.grace, 5.0) or 0.0),
         dry_run=dry_run,
         plain=bool(_first(plain, config.plain)),
+        tui=wants_detail(
+            click.get_current_context(),
+            config,
+            os.environ,
+            tty=Output(sys.stdout).isatty(),
+            others={"as_json": "--json", "plain": "--plain", "quiet": "--quiet"},
+        ),
         json=as_json,
         quiet=bool(_first(quiet, config.quiet)),
         color=_first(color, config.color),
@@ -204,7 +218,9 @@ def _run(settings: _Settings, stdout: TextIO) -> int:
             out.write(_plan(pipeline, settings.json))
             return 0
         live = wants_live(
-            os.environ, tty=out.isatty(), plain=settings.plain or settings.json or settings.quiet
+            os.environ,
+            tty=out.isatty(),
+            plain=settings.plain or settings.json or settings.quiet or settings.tui,
         )
         notes = Notes(settings.mask)
         pipeline = pipeline.replace(capture_output=True)
@@ -221,13 +237,16 @@ def _run(settings: _Settings, stdout: TextIO) -> int:
 def _run_recorded(
     pipeline: Pipeline, settings: _Settings, out: Output, live: bool, recording: Recording | None
 ) -> int:
+    views = _views(pipeline, settings, out, live, recording)
+    # The detail view has the screen to its end; the summary is written when it is gone.
+    after = views.pop() if settings.tui else None
     session = Session(
         pipeline,
         max_workers=settings.jobs,
         keep_going=settings.keep_going,
         grace=settings.grace,
         mask=settings.mask,
-        views=_views(pipeline, settings, out, live, recording),
+        views=views,
         recording=recording,
     )
     invocation = click.get_current_context().ensure_object(Invocation)
@@ -236,7 +255,12 @@ def _run_recorded(
             terminal = out.fileno() if live else None
             stack.enter_context(invocation.signals.cancelling(session.cancel, hurry, terminal))
         try:
-            status = session.run().state.status
+            if after is None:
+                result = session.run()
+            else:
+                cancel = session.cancel if invocation.signals is None else invocation.signals.cancel
+                result = run_in_detail(session, cast("DetailView", views[0]), after, out, cancel)
+            status = result.state.status
         except JournalError as error:
             # What runs first is refused with another status: here something has run.
             click.echo(f"milo: {error}", err=True)
@@ -310,6 +334,12 @@ def _views(
         workers=settings.jobs,
         output_path=recording.output_path if recording is not None else None,
     )
+    if settings.tui:
+        from milo.views.detail import DetailView
+
+        before = recording.state if recording is not None else None
+        state = before or pipeline.build_reducer()(None, Action(INIT))
+        return [DetailView(state, color=settings.color, asks=True, closes=True), summary]
     if settings.quiet:
         return [summary]
     if live:
