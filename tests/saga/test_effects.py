@@ -105,6 +105,12 @@ def test_retry_delays_follow_their_backoff(backoff: str, delays: list[float]) ->
         lambda: Delay("1"),  # type: ignore[arg-type]
         lambda: Take("x", timeout=float("inf")),
         lambda: Timeout(Delay(1), -0.1),
+        lambda: Call(len, timeout=-1),
+        lambda: Call(len, timeout=float("inf")),
+        lambda: Call(len, timeout="1"),  # type: ignore[arg-type]
+        lambda: Call(len, linger=-0.1),
+        lambda: Call(len, linger=float("nan")),
+        lambda: Call(len, linger=True),
         lambda: Debounce(True, saga),
         lambda: Race(()),
         lambda: Retry(len, backoff="random"),
@@ -133,3 +139,10 @@ def test_an_effect_does_not_change_with_the_dict_it_was_made_of(kind: Any) -> No
     effect = kind(print, (), kwargs)
     kwargs["a"] = 2
     assert effect.kwargs == {"a": 1}
+
+
+def test_the_limits_of_a_call_are_part_of_its_value() -> None:
+    """A whole number of seconds is one as well."""
+    assert Call(len, timeout=1) == Call(len, timeout=1.0)
+    assert len({Call(len), Call(len, timeout=1), Call(len, linger=1), Call(len, timeout=1, linger=1)}) == 4
+    assert (Call(len).timeout, Call(len).linger) == (None, 0.0)

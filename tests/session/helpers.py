@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +44,15 @@ def in_thread(function: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
-def in_process(program: str, **options: Any) -> subprocess.Popen[str]:
+def in_process(program: str, mark: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """Start a Python program that can import milo; whoever calls this waits for it."""
     source = str(Path(milo.__file__).parents[1])
     return subprocess.Popen(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": source},
+        env={**os.environ, "PYTHONPATH": source, **(mark or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 import milo
 from milo import Action, Phase, PhasePolicy, Pipeline
 from milo.session import RunResult, Session
-from tests.execution.processes import needs_proc, running
+from tests.execution.processes import STUBBORN, Mark, eventually, needs_proc, running
 
 from .helpers import WAIT_S, in_process, in_thread, one
 
@@ -314,3 +315,64 @@ def test_a_background_process_that_a_command_leaves_behind_ends_with_the_run() -
     result = in_thread(lambda: milo.run(Pipeline("p", phase), grace=0.2))
     assert result.ok
     assert not running(result.results["starts"])
+
+
+# Programs with commands
+
+
+SYNC = """
+try:
+    milo.run(pipeline, grace=0.5, on_state=states.append)
+except KeyboardInterrupt:
+    print("raised again", states[-1].status, states[-1].phase("tree").status, flush=True)
+"""
+HANDLED = """
+state = milo.run(pipeline, grace=0.5, handle_signals=True).state
+print("returned", state.status, state.phase("tree").status, flush=True)
+"""
+ASYNC = """
+import asyncio
+try:
+    asyncio.run(milo.arun(pipeline, grace=0.5, on_state=states.append))
+except KeyboardInterrupt:
+    print("raised again", states[-1].status, states[-1].phase("tree").status, flush=True)
+"""
+THREAD = """
+import signal, threading
+before = signal.signal(signal.SIGINT, lambda number, frame: session.cancel())
+session = milo.session.Session(pipeline, grace=0.5)
+thread = threading.Thread(target=lambda: states.append(session.run().state))
+thread.start()
+thread.join()
+print("returned", states[-1].status, states[-1].phase("tree").status, flush=True)
+"""
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    ("program", "last"),
+    [
+        (SYNC, "raised again cancelled cancelled"),
+        (HANDLED, "returned cancelled cancelled"),
+        (ASYNC, "raised again cancelled cancelled"),
+        (THREAD, "returned cancelled cancelled"),
+    ],
+    ids=["run", "handle_signals", "arun", "thread"],
+)
+def test_ctrl_c_in_a_program_leaves_no_process_of_a_stubborn_tree(program: str, last: str) -> None:
+    """Whichever way the program runs its pipeline, and before the run returns."""
+    mark = Mark()
+    source = f"""
+import milo, milo.session
+states = []
+pipeline = milo.Pipeline("p", milo.Phase("tree", milo.shell({STUBBORN!r})))
+{program}"""
+    with in_process(source, mark=mark.env) as process:
+        try:
+            assert eventually(lambda: len(mark.processes()) > 5)
+            process.send_signal(signal.SIGINT)
+            out, errors = process.communicate(timeout=WAIT_S)
+        finally:
+            process.kill()
+    assert (out, errors, process.returncode) == (f"{last}\n", "", 0)
+    assert mark.gone()

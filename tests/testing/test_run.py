@@ -118,3 +118,11 @@ def test_async_handlers_work_also_inside_a_running_loop() -> None:
 def test_keyboard_interrupt_of_a_handler_ends_the_run_cancelled() -> None:
     result = milo.testing.run(Pipeline("p", Phase("a", never)), fakes={"a": KeyboardInterrupt()})
     assert result.state.status == "cancelled"
+
+
+def test_a_fake_keeps_the_limit_of_the_phase_whose_handler_it_replaces() -> None:
+    """Virtual seconds count towards it."""
+    pipeline = Pipeline("p", Phase("slow", lambda: 1, timeout=60.0))
+    result = milo.testing.run(pipeline, fakes={"slow": 2}, durations={"slow": 61.0})
+    assert result.state.phase("slow").error == "timed out after 60 s"
+    assert result.state.elapsed == 60.0

@@ -98,6 +98,10 @@ class Call(Effect):
         timeout: float | None = None,
         linger: float = 0.0,
     ) -> None:
+        if timeout is not None:
+            _seconds("Call timeout", timeout)
+        if linger.__class__ is not float or not 0.0 <= linger <= sys.float_info.max:
+            _seconds("Call linger", linger)
         _call_args(self, args if args.__class__ is tuple else tuple(args))
         _call_fn(self, fn)
         _call_kwargs(self, dict(kwargs) if kwargs else {})
