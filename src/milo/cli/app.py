@@ -23,6 +23,7 @@ __all__ = ["Invocation", "call", "cli"]
 _COMMANDS = {
     "run": "Run a pipeline, or some of its phases.",
     "history": "List the runs that were recorded.",
+    "follow": "Watch a recorded run in detail, live or finished.",
     "show": "Show a recorded run: times, errors, output.",
     "explain": "Say which phases would run, and why.",
     "order": "Print the phases in the order of their dependencies.",

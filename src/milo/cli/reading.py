@@ -16,9 +16,19 @@ from milo.cli.mode import is_true, wants_color
 from milo.cli.recording import journal_option, journal_path
 from milo.views.format import Output, Painter
 
-__all__ = ["journal_file", "reading_options", "say", "when"]
+__all__ = ["color_option", "journal_file", "reading_options", "say", "when"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def color_option(function: F) -> F:
+    """Add ``--color``."""
+    return click.option(
+        "--color/--no-color",
+        default=None,
+        envvar="MILO_COLOR",
+        help="Colour, whatever NO_COLOR, FORCE_COLOR and the terminal say.",
+    )(function)
 
 
 def reading_options(function: F) -> F:
@@ -26,12 +36,7 @@ def reading_options(function: F) -> F:
     options = [
         click.option("--json", "as_json", is_flag=True, envvar="MILO_JSON", help="Print JSON for programs."),
         journal_option,
-        click.option(
-            "--color/--no-color",
-            default=None,
-            envvar="MILO_COLOR",
-            help="Colour, whatever NO_COLOR, FORCE_COLOR and the terminal say.",
-        ),
+        color_option,
     ]
     for option in reversed(options):
         function = option(function)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from milo.action import Action
@@ -102,7 +101,7 @@ class DetailView:
             view = changed(moved_on(view, action.payload, 0), message="")
             return Quit(view) if self._closes and not self._touched else view
         if action.type == _OUTCOME:
-            return replace(view, outcome=action.payload[0], message=action.payload[1])
+            return changed(view, outcome=action.payload[0], message=action.payload[1])
         if action.type == _LEAVE:
             return Quit(view)
         if action.type == KEY:
@@ -115,6 +114,8 @@ class DetailView:
         if view.message == _QUESTION and not (key.ctrl or key.alt):
             answered = changed(view, message="")
             return Quit(answered) if key.char in _CONFIRMS else answered
+        if not (key.ctrl or key.alt):
+            view = changed(view, message="")
         result = _keys_and_size(view, action)
         if isinstance(result, Quit) and self._asks and not self.over:
             return changed(view, message=_QUESTION)
