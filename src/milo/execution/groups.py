@@ -86,6 +86,8 @@ class ProcessGroups:
             self._closed = True
             running = list(self._running.values())
             left = list(self._left)
+        if not running and not left:
+            return  # most runs start no command
         for command in running:
             command.end(grace_s)
         end_sessions(still_ours(left), ASKED_NICELY * grace_s)
