@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.recorded import Recorded
+
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 _PATIENCE_S = 30.0
 
@@ -158,3 +160,8 @@ def terminal(cli: Cli) -> Iterator[Any]:
     yield start
     for one in started:
         one.close()
+
+
+@pytest.fixture
+def recorded(cli: Cli) -> Recorded:
+    return Recorded(cli)

@@ -98,10 +98,10 @@ def _verified(follower: Follower) -> Verdict:
     replayed = follower.replay
     actions, ends = count(replayed.actions, "action"), len(replayed.verdicts)
     wrong = follower.damage
+    if not wrong and follower.lost_lines:
+        wrong = f"{count(follower.lost_lines, 'log line')} cannot be trusted and left out"
     if not wrong and not all(replayed.verdicts):
         wrong = "the replayed state is not the one that was recorded at the end"
-    if not wrong and follower.lost_lines:
-        wrong = f"{count(follower.lost_lines, 'log line')} cannot be trusted and were left out"
     if wrong:
         return Verdict(False, replayed.actions, ends, f"not verified: {safe_line(wrong)}")
     if not ends:
