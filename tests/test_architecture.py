@@ -25,7 +25,8 @@ TESTED_ELSEWHERE = {
     "cli/commands/order.py": "tests/cli/test_commands.py",
     "cli/options.py": "tests/cli/test_run.py: the options are seen in what a run does",
     "cli/signals.py": "tests/cli/test_run.py and test_terminal.py send signals to a real process",
-    "cli/stdio.py": "tests/cli/test_run.py: --json keeps stdout for itself",
+    "cli/stdio.py": "tests/cli/test_run.py: a process that was started with closed streams",
+    "execution/wire.py": "tests/cli/test_run.py: --json keeps stdout for itself",
     "store/types.py": "signatures only; mypy checks them",
 }
 """Modules without a test file of their own, each with the reason."""

@@ -14,8 +14,8 @@ from milo.cli.config import load_config
 from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
 from milo.cli.reading import reading_options, say
 from milo.cli.recording import Unfinished, journal_path, why_nothing_to_resume
-from milo.cli.stdio import stdout_for_json
 from milo.cli.target import load_pipeline, resolved
+from milo.execution.wire import stdout_for_json
 from milo.mask import mask_of
 from milo.text import safe_line
 from milo.views.format import Painter

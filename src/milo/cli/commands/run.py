@@ -23,11 +23,11 @@ from milo.cli.options import debug_option, find_target, parameter_option, phases
 from milo.cli.parameters import parse
 from milo.cli.recording import Journaling, Unfinished, plan_lines, recording_options
 from milo.cli.signals import INTERRUPTED
-from milo.cli.stdio import stdout_for_json
 from milo.cli.target import load_pipeline, resolved
 from milo.errors import StateError
 from milo.execution import capture_output
 from milo.execution.guard import hurry
+from milo.execution.wire import stdout_for_json
 from milo.journal import JournalError
 from milo.mask import Mask, mask_of
 from milo.session import Session
