@@ -30,6 +30,9 @@ class Elsewhere:
             raise WorkerError("lost")
         return f"{current_phase().name} {work.number}"
 
+    def abandon(self, job: Job) -> None:
+        self.ran.append("abandoned")
+
     def close(self) -> None:
         self.closed = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -28,7 +29,7 @@ class _Phase(Protocol):
 
 def check_executor(executor: object) -> None:
     """Raise StateError unless `executor` is one that `placed_workers` knows what to do with."""
-    if executor is None or executor in ("threads", "processes"):
+    if executor is None or executor in ("threads", "processes") or _is_pool(executor):
         return
     raise StateError(f"executor must name an executor or be one, got {executor!r}.", hint=_HINT)
 
@@ -65,7 +66,7 @@ def placed_workers(
     except BaseException:
         _close(places)
         raise
-    workers = max_workers or default_workers()
+    workers = max_workers or getattr(usual, "usual_workers", None) or default_workers()
     made = tuple({id(place): place for place in places.values() if place is not None}.values())
     return PlacedWorkers(workers, place_of.get, made, coroutines=coroutines)
 
@@ -76,9 +77,20 @@ def _close(places: dict[str | None, Place | None]) -> None:
             place.close()
 
 
-def _place(executor: object) -> Place | None:
+def _is_pool(executor: object) -> bool:
+    # Whoever has made one has imported its module.
+    futures = sys.modules.get("concurrent.futures")
+    return futures is not None and isinstance(executor, futures.Executor)
+
+
+def _place(executor: Any) -> Place | None:
+    # Imported where chosen: each of them loads what most runs do not need.
     if executor is None or executor == "threads":
         return None
-    from milo.execution.processes import ProcessPlace
+    if executor == "processes":
+        from milo.execution.processes import ProcessPlace
 
-    return ProcessPlace()
+        return ProcessPlace()
+    from milo.execution.futures import FuturesPlace
+
+    return FuturesPlace(executor)

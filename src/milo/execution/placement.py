@@ -62,6 +62,9 @@ class Place(Protocol):
         ``work.emit``.
         """
 
+    def abandon(self, job: Job) -> None:
+        """Nobody takes the outcome of this attempt any more, which has not ended in the time it was given."""
+
     def close(self) -> None:
         """End what was started for this run, also what is still at work; nobody takes its outcome any more."""
 
@@ -81,6 +84,10 @@ class Placed:
     def __call__(self) -> Any:
         job = current_job.get()
         return self._work() if job is None else self._place.run(self._work, job)
+
+    def abandon(self, job: Job) -> None:
+        """Tell the place that nobody waits for it any more."""
+        self._place.abandon(job)
 
     def emit(self, job: Job, stream: str, line: str) -> None:
         """Make a log line of the attempt."""
@@ -117,6 +124,11 @@ class PlacedWorkers(ThreadWorkers):
             if place is not None:
                 job.call = Call(Placed(work, place), (), None, job.call.timeout, job.call.linger)
         super().submit(job)
+
+    def abandon(self, job: Job) -> None:
+        if isinstance(job.fn, Placed):
+            job.fn.abandon(job)
+        super().abandon(job)
 
     def close(self) -> None:
         super().close()

@@ -112,7 +112,8 @@ class Worker:
         sys.argv[:] = told["argv"]
         _Unpickler.program = told["program"]
         sys.meta_path.append(FilesByName(told["files"]))
-        host = RemoteHost(lambda: current_groups.set(self.groups) and None)
+        host = RemoteHost()
+        host.context.run(current_groups.set, self.groups)
         threading.Thread(target=self._listen, name="milo-listen", daemon=True).start()
         self.send(READY)
         while (message := self._errands.get()) is not None:

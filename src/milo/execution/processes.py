@@ -54,6 +54,9 @@ class ProcessPlace:
             self._give_back(worker)
         return opened_outcome(work.name, outcome)
 
+    def abandon(self, job: Job) -> None:
+        """Its process is killed before the time that it was given is over."""
+
     def close(self) -> None:
         """Let idle workers end, and kill the others."""
         with self._lock:

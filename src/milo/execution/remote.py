@@ -119,11 +119,10 @@ class RemoteHost:
 
     clock: Any = None
 
-    def __init__(self, prepare: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, coroutines: CoroutineThread | None = None) -> None:
         self.context: Context = copy_context()
-        self.context.run(prepare)
         self.executor: Any = self
-        self._coroutines = CoroutineThread()
+        self._coroutines = coroutines if coroutines is not None else CoroutineThread()
 
     def run(self, errand: Errand, report: Report) -> RemoteJob:
         """Make the job of an errand; ``job.run()`` runs it."""

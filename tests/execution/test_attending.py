@@ -1,0 +1,70 @@
+"""An attempt in a worker that is somebody else's."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from milo import current_phase
+from milo.execution.attending import attend, cancel
+from milo.execution.remote import Errand
+
+
+class Channel:
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, str]] = []
+        self.heeded = threading.Event()
+
+    def line(self, token: str, stream: str, line: str) -> None:
+        self.lines.append((token, stream, line))
+
+    def heeds(self, token: str) -> None:
+        self.heeded.set()
+
+
+def errand(handler: object, *, capture: bool = True) -> Errand:
+    return Errand("a", 1, "run", capture, 5.0, handler, (), {})  # type: ignore[arg-type]
+
+
+def test_what_is_printed_is_told_even_where_others_print_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    channel = Channel()
+
+    def handler() -> int:
+        print("mine")
+        current_phase().log("logged")
+        print("end", end="")
+        return 7
+
+    assert attend("t", errand(handler), channel, alone=False) == (7, None)
+    assert [line for _, _, line in channel.lines] == ["mine", "logged", "end"]
+    print("not mine")
+    assert capsys.readouterr().out == "not mine\n"
+
+
+def test_output_that_is_not_captured_stays_there(capsys: pytest.CaptureFixture[str]) -> None:
+    channel = Channel()
+    attend("t", errand(lambda: print("there"), capture=False), channel, alone=True)
+    assert channel.lines == []
+    assert capsys.readouterr().out == "there\n"
+
+
+def test_it_hears_that_it_is_cancelled() -> None:
+    channel = Channel()
+
+    def handler() -> bool:
+        ended = threading.Event()
+        current_phase().on_cancel(ended.set)
+        return ended.wait(20)
+
+    def cancel_when_heeded() -> None:
+        channel.heeded.wait(20)
+        cancel("other")
+        cancel("t")
+
+    thread = threading.Thread(target=cancel_when_heeded)
+    thread.start()
+    assert attend("t", errand(handler), channel, alone=False) == (True, None)
+    thread.join()

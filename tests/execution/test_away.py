@@ -1,0 +1,42 @@
+"""Attempts on their way, as the run knows them."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from milo.execution.away import DROPPED, Desk
+
+
+def attempt(lines: list[str]) -> Any:
+    return SimpleNamespace(emit=lambda job, stream, line: lines.append(line))
+
+
+def test_an_attempt_is_found_by_its_token_until_it_is_back() -> None:
+    desk = Desk("d")
+    one, two = (desk.open(attempt([]), job=object()) for _ in range(2))  # type: ignore[arg-type]
+    assert desk.find(two.token) is two
+    assert desk.all() == [one, two]
+    desk.close(two)
+    assert desk.find(two.token) is None
+
+
+def test_whoever_waits_for_an_abandoned_attempt_is_woken() -> None:
+    desk = Desk("d")
+    job: Any = object()
+    trip = desk.open(attempt([]), job)
+    desk.abandon(object())  # type: ignore[arg-type]
+    desk.abandon(job)
+    assert trip.news.get(timeout=20) is DROPPED
+    assert trip.news.empty()
+
+
+def test_an_outcome_waits_for_the_lines_before_it() -> None:
+    lines: list[str] = []
+    trip = Desk("d").open(attempt(lines), job=object())  # type: ignore[arg-type]
+    thread = threading.Thread(target=lambda: [trip.line("stdout", str(number)) for number in range(50)])
+    thread.start()
+    trip.wait_for_lines(50)
+    assert len(lines) == 50
+    thread.join()

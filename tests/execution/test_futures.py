@@ -1,0 +1,153 @@
+"""Any concurrent.futures.Executor as the place where phases run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import milo
+from milo import Phase, PhasePolicy, Pipeline, PipelineError, current_phase
+
+from . import elsewhere
+from .test_processes import SKIP, lines, run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
+
+
+@pytest.fixture
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """Two processes, started clean."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Two threads."""
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+def test_phases_run_in_the_pool_which_stays_open(pool: ProcessPoolExecutor) -> None:
+    result = run(
+        Phase("pid", elsewhere.pid), Phase("b", elsewhere.told_pid, depends_on=("pid",)), executor=pool
+    )
+    assert result.ok
+    assert result.results["b"] != os.getpid()
+    assert pool.submit(elsewhere.pid).result(60) != os.getpid()
+
+
+def test_everything_that_is_written_there_becomes_lines_in_order(pool: ProcessPoolExecutor) -> None:
+    result = run(Phase("a", elsewhere.prints), Phase("b", elsewhere.many_lines, max_logs=5000), executor=pool)
+    assert lines(result, "a") == ["first", "second", "third", "fourth", "fifth", "sixth", "unfinished"]
+    assert lines(result, "a", "stderr") == ["wrong"]
+    assert lines(result, "b") == [str(number) for number in range(2000)]
+
+
+def test_two_runs_use_one_pool_one_after_the_other(pool: ProcessPoolExecutor) -> None:
+    for _ in range(2):
+        assert lines(run(Phase("a", elsewhere.prints), executor=pool), "a")[3] == "fourth"
+
+
+def test_current_phase_retries_and_coroutines_work_there(pool: ProcessPoolExecutor) -> None:
+    policy = PhasePolicy("retry", 1, 0.0, retry_on=(ValueError,))
+    result = run(Phase("a", elsewhere.about, policy=policy), Phase("b", elsewhere.awaited), executor=pool)
+    assert result.results["a"] == ("a", 2, f"{result.run_id}:a", False)
+    assert result.results["b"] == "b"
+
+
+def test_a_limit_is_told_there(
+    pool: ProcessPoolExecutor, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
+    pool.submit(elsewhere.pid).result(60)
+    result = run(Phase("a", elsewhere.heeds, timeout=0.5, policy=SKIP), executor=pool)
+    assert lines(result, "a") == ["heeded"]
+
+
+def test_a_broken_pool_fails_its_phases_with_the_reason(pool: ProcessPoolExecutor) -> None:
+    result = run(
+        Phase("a", elsewhere.exits, policy=SKIP),
+        Phase("b", elsewhere.pid, policy=SKIP),
+        Phase("c", elsewhere.pid, runs_on="process"),
+        executor=pool,
+    )
+    assert "could not be run in ProcessPoolExecutor: BrokenProcessPool" in result.state.phase("a").error
+    assert 'with executor="processes" only its own phase fails' in result.state.phase("b").error
+    assert result.state.phase("c").status == "completed"
+
+
+def test_a_handler_that_cannot_be_sent_is_refused(pool: ProcessPoolExecutor) -> None:
+    with pytest.raises(PipelineError, match="handler of phase 'a' cannot be sent"):
+        run(Phase("a", lambda: None), executor=pool)
+
+
+def test_what_cannot_be_sent_fails_its_phase(pool: ProcessPoolExecutor) -> None:
+    result = run(
+        Phase("pid", lambda: lambda: 1, runs_on="thread"),
+        Phase("b", elsewhere.told_pid, depends_on=("pid",), policy=SKIP),
+        Phase("c", elsewhere.gives_unpicklable, policy=SKIP),
+        executor=pool,
+    )
+    assert "must be sendable" in result.state.phase("b").error
+    assert "result of phase 'c' cannot be sent back" in result.state.phase("c").error
+
+
+def test_a_pool_of_threads_takes_any_handler(threads: ThreadPoolExecutor) -> None:
+    def handler() -> object:
+        print("there", end="")
+        return lambda: (threading.current_thread().name, current_phase)
+
+    result = run(Phase("a", handler), executor=threads)
+    assert result.results["a"]()[1] is current_phase
+    assert lines(result, "a") == ["there"]
+
+
+def test_handlers_run_on_the_threads_of_the_pool(threads: ThreadPoolExecutor) -> None:
+    async def awaited() -> str:
+        return current_phase().name
+
+    result = run(
+        Phase("a", lambda: threading.current_thread().name),
+        Phase("b", awaited),
+        Phase("c", elsewhere.raises_os_error, policy=SKIP),
+        executor=threads,
+    )
+    assert result.results["a"].startswith("ThreadPoolExecutor")
+    assert result.results["b"] == "b"
+    assert result.state.phase("c").error == "[Errno 2] No such file: 'data.csv'"
+
+
+def test_an_attempt_that_waits_in_a_busy_pool_is_withdrawn_at_its_limit(threads: ThreadPoolExecutor) -> None:
+    release = threading.Event()
+    ran: list[int] = []
+    for _ in range(2):
+        threads.submit(release.wait, 60)
+    result = run(Phase("a", lambda: ran.append(1), timeout=0.1), executor=threads)
+    assert "timed out after 0.1 s" in result.state.phase("a").error
+    release.set()
+    threads.submit(int).result(60)
+    assert ran == []
+
+
+def test_a_pool_that_was_shut_down_fails_the_phase(threads: ThreadPoolExecutor) -> None:
+    threads.shutdown()
+    result = run(Phase("a", elsewhere.pid), executor=threads)
+    assert "cannot schedule new futures after shutdown" in result.state.phase("a").error
+
+
+def test_an_executor_of_ones_own_will_do() -> None:
+    class Inline(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_result(fn(*args, **kwargs))
+            return future
+
+    assert milo.run(Pipeline("p", Phase("a", lambda: 7)), executor=Inline()).results == {"a": 7}
