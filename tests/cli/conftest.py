@@ -22,7 +22,7 @@ _PATIENCE_S = 30.0
 
 def environment(**changes: str | None) -> dict[str, str]:
     """The present environment without what would decide the mode, and milo's source on the path."""
-    decide = {"CI", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "LINES"}
+    decide = {"CI", "GITHUB_ACTIONS", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "LINES"}
     env = {
         key: value for key, value in os.environ.items() if key not in decide and not key.startswith("MILO_")
     }

@@ -33,7 +33,7 @@ class Tmux:
     def __init__(self, folder: Path, columns: int = 80, rows: int = 24) -> None:
         self.folder = folder
         self._socket = f"milo-test-{os.getpid()}-{next(_numbers)}"
-        decide = {"CI", "NO_COLOR", "FORCE_COLOR", "TMUX", "COLUMNS", "LINES"}
+        decide = {"CI", "GITHUB_ACTIONS", "NO_COLOR", "FORCE_COLOR", "TMUX", "COLUMNS", "LINES"}
         self._environment = {key: value for key, value in os.environ.items() if key not in decide}
         self._environment |= {"LC_ALL": "C.UTF-8", "PYTHONPATH": str(SOURCE)}
         size = ("-x", str(columns), "-y", str(rows))

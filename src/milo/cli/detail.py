@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from milo.session.session import RunResult
     from milo.views.detail import DetailView
 
-__all__ = ["detail_option", "run_in_detail", "wants_detail"]
+__all__ = ["detail_option", "given", "run_in_detail", "wants_detail"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,7 +60,7 @@ def wants_detail(
     chosen = [flag for name, flag in others.items() if ctx.params.get(name)]
     asked = ctx.params.get("tui")
     if asked and ctx.get_parameter_source("tui") == ParameterSource.COMMANDLINE:
-        given = [flag for name, flag in others.items() if _given(ctx, name)]
+        given = [flag for name, flag in others.items() if given(ctx, name)]
         if given:
             raise click.UsageError(f"--tui and {given[0]} exclude each other: both say how to show the run.")
         if not able:
@@ -72,7 +72,8 @@ def wants_detail(
     return bool(preferred) and able and not chosen and not is_true(environ.get("CI", ""))
 
 
-def _given(ctx: click.Context, name: str) -> bool:
+def given(ctx: click.Context, name: str) -> bool:
+    """Whether a flag stands on the command line and is on."""
     return bool(ctx.params.get(name)) and ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
 
 

@@ -15,6 +15,7 @@ import click
 
 from milo.action import INIT, Action
 from milo.cli.app import Invocation
+from milo.cli.ci import ci_option, stdout_for_github, summary_file, wants_github
 from milo.cli.config import Config, load_config
 from milo.cli.detail import detail_option, run_in_detail, wants_detail
 from milo.cli.mode import is_true, wants_color, wants_live
@@ -60,6 +61,7 @@ class _Settings:
     dry_run: bool
     plain: bool
     tui: bool
+    github: bool
     json: bool
     quiet: bool
     color: bool | None
@@ -105,6 +107,7 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
     "--plain/--no-plain", default=None, envvar="MILO_PLAIN", help="Plain lines, on a terminal as well."
 )
 @detail_option
+@ci_option
 @click.option(
     "--json",
     "as_json",
@@ -138,6 +141,7 @@ def command(
     dry_run: bool,
     plain: bool | None,
     tui: bool | None,
+    ci: str | None,
     as_json: bool,
     quiet: bool | None,
     color: bool | None,
@@ -163,6 +167,7 @@ def command(
       milo run build.py --json | jq .type
 
     On a terminal the run is shown live; elsewhere, with CI or TERM=dumb set, or with --plain, in plain lines.
+    In a GitHub Actions job, output is grouped by phase and failures are annotated.
     Exit status: 0 completed, 1 failed, 2 wrong usage or nothing that could be loaded, 130 interrupted.
     """
     config = load_config(Path.cwd())
@@ -183,6 +188,11 @@ def command(
             tty=Output(sys.stdout).isatty(),
             others={"as_json": "--json", "plain": "--plain", "quiet": "--quiet"},
         ),
+        github=wants_github(
+            click.get_current_context(),
+            os.environ,
+            {"tui": "--tui", "as_json": "--json", "plain": "--plain", "quiet": "--quiet"},
+        ),
         json=as_json,
         quiet=bool(_first(quiet, config.quiet)),
         color=_first(color, config.color),
@@ -191,8 +201,10 @@ def command(
         config=config,
     )
     with ExitStack() as stack:
+        if settings.github:
+            return _run(settings, stack.enter_context(stdout_for_github(settings.mask)))
         stdout: TextIO = stack.enter_context(stdout_for_json(settings.mask)) if as_json else sys.stdout
-        return _run(settings, stdout)
+        return _run(settings, Output(stdout))
 
 
 def _mask(names: tuple[str, ...]) -> Mask:
@@ -206,8 +218,7 @@ def _first(*values: T | None) -> T | None:
     return next((value for value in values if value is not None), None)
 
 
-def _run(settings: _Settings, stdout: TextIO) -> int:
-    out = Output(stdout)
+def _run(settings: _Settings, out: Output) -> int:
     # Before the pipeline is loaded, so that logging handlers which its file makes are routed as well.
     with capture_output():
         asked = _asked(settings)
@@ -220,7 +231,7 @@ def _run(settings: _Settings, stdout: TextIO) -> int:
         live = wants_live(
             os.environ,
             tty=out.isatty(),
-            plain=settings.plain or settings.json or settings.quiet or settings.tui,
+            plain=settings.plain or settings.json or settings.quiet or settings.tui or settings.github,
         )
         notes = Notes(settings.mask)
         pipeline = pipeline.replace(capture_output=True)
@@ -334,6 +345,11 @@ def _views(
         workers=settings.jobs,
         output_path=recording.output_path if recording is not None else None,
     )
+    if settings.github:
+        from milo.views.github import GithubOutput, GithubView
+
+        log = cast(GithubOutput, out)
+        return [GithubView(log, color=color, summary=summary_file(os.environ)), summary]
     if settings.tui:
         from milo.views.detail import DetailView
 
