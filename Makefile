@@ -12,11 +12,11 @@ SITE := $(VENV)/.installed-site
 TEST := $(VENV)/.installed-test
 LINT := $(VENV)/.installed-lint
 
-.PHONY: help demo test check lint bench clean
+.PHONY: help demo test check lint bench bench-full clean
 .NOTPARALLEL:
 
 help: ## show these targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 16
 
 demo: $(SITE) ## build the documentation with milo's own example, shown live, then stop what does not want to end
 	$(BIN)/milo run examples/site/build.py
@@ -34,11 +34,17 @@ lint: $(LINT) ## ruff, mypy --strict and the layers of the architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(SITE) ## milo beside a hand-written thread loop, in µs a phase (BENCH_ARGS=--full: up to 100,000 phases)
+bench: $(SITE) ## what a phase costs, beside a hand-written loop and the peers; under three minutes once they are installed
 	$(BIN)/python benchmarks/compare.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/log_lines.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/dags.py
+
+bench-full: $(SITE) ## the same with a million phases and more rounds; writes benchmarks/RESULTS.md and docs/cost.svg
+	$(BIN)/python benchmarks/compare.py --full --write $(BENCH_ARGS)
 
 clean: ## remove what was built, the virtual environment too
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 $(VENV)/.installed-%: pyproject.toml tools/make_venv.sh tools/find_python.sh
 	@tools/make_venv.sh $(VENV)

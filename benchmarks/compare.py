@@ -1,6 +1,7 @@
-"""Prints what a phase costs with milo and with a hand-written thread loop, and the ratio of the two.
+"""Prints what a phase costs with milo, with what people write by hand, and with its peers, side by side.
 
-Both sides run in turn, each time in a fresh process, so that a slow minute of the machine hits both.
+Every side runs the same handlers on the same graphs in processes of its own, in turns, so that a slow minute of the
+machine hits all of them. A side that needs longer than the limit for a graph is not asked for a larger one.
 """
 
 from __future__ import annotations
@@ -8,52 +9,81 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from environments import MissingError, python_for
+from plot import plot
+from report import Cells, report
 from shapes import SHAPES
 
 HERE = Path(__file__).resolve().parent
-SIDES = ("bare_threads", "milo_run")
-USUAL_COUNTS = (1_000, 10_000)
-FULL_COUNTS = (1_000, 10_000, 100_000)
+MILO = ("milo_plain", "milo_dressed")
+BARE = ("bare_inline", "bare_threads", "bare_workers")
+PEERS = ("dask_threaded", "doit_threads", "hamilton_driver", "luigi_local", "prefect_flow")
+LIMIT_S = 5.0
+ROUND_S = 4.0
+"""A side whose graphs of one shape took longer than this is measured once only."""
 
 
 def main() -> int:
-    """Measure every shape and count that was asked for, a line each."""
+    """Measure, print the tables, and write them down if asked to."""
     options = _options()
-    print(
-        f"Python {platform.python_version()}, {os.cpu_count()} processors, {options.workers} workers; "
-        f"µs a phase, medians of {options.pairs} pairs"
-    )
-    print(
-        f"{'shape':8}{'phases':>8}{'bare threads':>14}{'milo':>9}{'ratio':>8}  {'(range)':14}"
-        f"{'declare':>8}{'peak MB':>9}"
-    )
-    for count in options.counts:
+    cells: Cells = {}
+    notes: dict[str, str] = {}
+    began = time.monotonic()
+    pythons = _pythons(options.sides, notes)
+    slow: set[tuple[str, str]] = set()
+    for turn in range(options.rounds):
         for shape in options.shapes:
-            print(_row(shape, count, options.workers, options.pairs), flush=True)
+            # Who goes second finds a warmer machine, so the sides take turns.
+            for side in list(pythons) if turn % 2 == 0 else reversed(list(pythons)):
+                if (side, shape) in slow:
+                    continue
+                counts = [n for n in options.counts if turn == 0 or n <= 10_000]
+                counts += [n for n in options.large if side in MILO[:1] and turn == 0]
+                started = time.monotonic()
+                _measure(pythons[side], side, shape, counts, options, cells, notes)
+                if time.monotonic() - started > ROUND_S and side not in ("milo_plain", "bare_threads"):
+                    slow.add((side, shape))
+    text = report(cells, notes, options.sides, options.shapes, options.workers, time.monotonic() - began)
+    print(text)
+    if options.write:
+        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+        (HERE.parent / "docs" / "cost.svg").write_text(plot(cells, options.shapes), encoding="utf-8")
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "counts", nargs="*", type=_at_least(3), help="numbers of phases (default: 1000 10000)"
+        "counts", nargs="*", type=_at_least(3), help="numbers of phases (default: 1000 10000 100000)"
     )
-    parser.add_argument("--full", action="store_true", help="1000, 10000 and 100000 phases")
-    parser.add_argument("--shape", dest="shapes", action="append", choices=SHAPES, help="only this shape")
-    parser.add_argument("--workers", type=_at_least(1), default=4, help="threads on each side (default: 4)")
     parser.add_argument(
-        "--pairs", type=_at_least(1), default=5, help="how often both are measured (default: 5)"
+        "--full", action="store_true", help="more rounds, and milo with 1,000,000 phases in each shape"
     )
+    parser.add_argument("--shape", dest="shapes", action="append", choices=SHAPES, help="only this shape")
+    parser.add_argument(
+        "--side", dest="sides", action="append", choices=(*MILO, *BARE, *PEERS), help="only this side"
+    )
+    parser.add_argument("--workers", type=_at_least(1), default=4, help="threads of each side (default: 4)")
+    parser.add_argument(
+        "--rounds", type=_at_least(1), help="how often all are measured (default: 3, with --full 9)"
+    )
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT_S, help=f"seconds for one graph (default: {LIMIT_S:g})"
+    )
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md and docs/cost.svg as well")
     options = parser.parse_args()
-    options.counts = options.counts or (FULL_COUNTS if options.full else USUAL_COUNTS)
-    options.shapes = options.shapes or SHAPES
+    options.large = [1_000_000] if options.full and not options.counts else []
+    options.counts = options.counts or [1_000, 10_000, 100_000]
+    options.shapes = options.shapes or list(SHAPES)
+    options.sides = options.sides or [*MILO, *BARE, *PEERS]
+    options.rounds = options.rounds or (9 if options.full else 3)
     return options
 
 
@@ -66,31 +96,65 @@ def _at_least(least: int) -> Callable[[str], int]:
     return number
 
 
-def _row(shape: str, count: int, workers: int, pairs: int) -> str:
-    samples: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-    for turn in range(pairs):
-        # Who goes second finds a warmer machine, so the sides take turns.
-        for side in SIDES if turn % 2 == 0 else reversed(SIDES):
-            samples[side].append(_measure(side, shape, count, workers))
-    bare, milo = ([sample["run_us"] for sample in samples[side]] for side in SIDES)
-    ratios = [ours / theirs for ours, theirs in zip(milo, bare, strict=True)]
-    spread = f"({min(ratios):.2f}-{max(ratios):.2f})"
-    declare = statistics.median(sample["declare_us"] for sample in samples["milo_run"])
-    peak = max(sample["peak_mb"] for sample in samples["milo_run"])
-    return (
-        f"{shape:8}{count:>8,}{statistics.median(bare):>14.1f}{statistics.median(milo):>9.1f}"
-        f"{statistics.median(ratios):>8.2f}  {spread:14}{declare:>8.1f}{peak:>9.0f}"
-    )
+def _pythons(sides: Iterable[str], notes: dict[str, str]) -> dict[str, Path]:
+    """The interpreter of each side that can be run here; of the others, why not."""
+    pythons = {}
+    for side in sides:
+        try:
+            pythons[side] = python_for(side)
+        except MissingError as missing:
+            notes[side] = f"not installed: {missing}"
+    return pythons
 
 
-def _measure(side: str, shape: str, count: int, workers: int) -> dict[str, float]:
-    repeats = 3 if count <= 10_000 else 1
-    command = [sys.executable, str(HERE / f"{side}.py"), shape, str(count), str(workers), str(repeats)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{side} failed on {shape} with {count:,} phases:\n{done.stderr or done.stdout}")
-    sample: dict[str, float] = json.loads(done.stdout)
-    return sample
+def _measure(
+    python: Path,
+    side: str,
+    shape: str,
+    counts: list[int],
+    options: argparse.Namespace,
+    cells: Cells,
+    notes: dict[str, str],
+) -> None:
+    """Run one side on the graphs of one shape, from the smallest on, and note what came of each."""
+    known_too_long = [n for n in counts if cells.get((side, shape, n), {}).get("over_s")]
+    counts = [n for n in counts if not known_too_long or n < min(known_too_long)]
+    if not counts:
+        return
+    # Nothing of milo's own is given the peers' limit: what it costs at a million is the question.
+    limit = 600.0 if side in MILO else options.limit
+    command = [str(python), str(HERE / "measure.py"), side, *[f"{shape}:{n}" for n in counts]]
+    command += ["--workers", str(options.workers), "--limit", str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    over = False
+    for line in done.stdout.splitlines():
+        record = json.loads(line)
+        if "count" not in record:
+            notes[side] = ", ".join(filter(None, (record["version"], record["note"])))
+            continue
+        _note(cells, (side, shape, record["count"]), record)
+        over = over or "over_s" in record
+    if done.returncode and not over:
+        last = (done.stderr.strip() or "no output").splitlines()[-1]
+        notes[side] = f"{notes.get(side, '')} failed on {shape}: {last[:200]}".strip()
+
+
+def _note(cells: Cells, key: tuple[str, str, int], record: dict[str, float]) -> None:
+    """Keep the median of what the rounds gave for one graph, and every sample of it."""
+    if "over_s" in record:
+        cells[key] = {"over_s": record["over_s"]}
+        return
+    cell = cells.setdefault(key, {"samples": []})
+    samples = cell["samples"]
+    assert isinstance(samples, list)
+    samples.append(record)
+    for name in ("run_us", "declare_us", "cpu_us", "bytes"):
+        cell[name] = statistics.median([sample[name] for sample in samples])
+
+
+def _environment() -> dict[str, str]:
+    """Everybody's compiled modules are kept, else a start would compile them again."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-__all__ = ["SHAPES", "Handler", "check", "dependencies", "handlers"]
+__all__ = ["SHAPES", "Graph", "Handler", "Handlers", "Results", "check", "dependencies", "handlers"]
 
 SHAPES = ("chain", "wide", "layers")
 LAYER_WIDTH = 100
 MODULUS = 65_521
 
 Handler = Callable[[Mapping[str, int]], int]
+Graph = Mapping[str, tuple[str, ...]]
+Handlers = Mapping[str, Handler]
+Results = Mapping[str, int]
 
 
 def dependencies(shape: str, count: int) -> dict[str, tuple[str, ...]]:
@@ -41,7 +44,7 @@ def _three_of_layer_before(index: int) -> tuple[int, ...]:
     return tuple(start + (column + step) % LAYER_WIDTH for step in (0, 31, 67))
 
 
-def handlers(graph: Mapping[str, tuple[str, ...]], calls: list[str]) -> dict[str, Handler]:
+def handlers(graph: Graph, calls: list[str]) -> dict[str, Handler]:
     """A handler a phase: it notes its call and returns a number made of its own and its dependencies'."""
 
     def make(name: str, number: int) -> Handler:
@@ -54,7 +57,7 @@ def handlers(graph: Mapping[str, tuple[str, ...]], calls: list[str]) -> dict[str
     return {name: make(name, 31 * i + 1) for i, name in enumerate(graph)}
 
 
-def check(graph: Mapping[str, tuple[str, ...]], calls: list[str], results: Mapping[str, int]) -> None:
+def check(graph: Graph, calls: list[str], results: Results) -> None:
     """Raise AssertionError unless every handler ran exactly once, with its dependencies' values."""
     if len(calls) != len(graph) or set(calls) != set(graph):
         raise AssertionError(

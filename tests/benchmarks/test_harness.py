@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,18 +21,82 @@ finally:
     sys.path.remove(str(BENCHMARKS))
 
 
-def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS / "compare.py"), *arguments]
+def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCHMARKS / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_prints_a_row_with_a_ratio_for_every_shape() -> None:
-    """One tiny pair in each shape gives a row a shape, numbers in every column."""
-    done = compare("250", "--pairs", "1", "--workers", "2")
+def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return script("compare.py", *arguments)
+
+
+def test_every_side_that_needs_no_installing_has_its_row_in_every_shape() -> None:
+    """One tiny round: a number for each, and a ratio for all but the one that the others are measured by."""
+    sides = ("milo_plain", "milo_dressed", "bare_inline", "bare_threads", "bare_workers")
+    done = compare(
+        "250", "--rounds", "1", "--workers", "2", *[word for each in sides for word in ("--side", each)]
+    )
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()[2:]]
-    assert [row[:2] for row in rows] == [[shape, "250"] for shape in shapes.SHAPES]
-    assert all(float(row[4]) > 0 for row in rows)
+    for part in done.stdout.split("## ")[1:4]:
+        assert part.split()[0] in shapes.SHAPES
+        rows = dict(re.findall(r"^\| (\w+) \| ([\d.,]+(?: \([\d.]+\))?) \|$", part, re.MULTILINE))
+        assert sorted(rows) == sorted(sides)
+        assert [side for side in rows if "(" not in rows[side]] == ["bare_threads"]
+
+
+def test_a_side_that_takes_too_long_is_given_up_and_not_asked_for_more() -> None:
+    done = compare(
+        "250", "20000", "--rounds", "1", "--side", "bare_threads", "--shape", "chain", "--limit", "0.000001"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| bare_threads | > 1e-06 s |" in done.stdout
+
+
+def test_a_side_that_cannot_be_installed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    environments = importlib.import_module("environments")
+    monkeypatch.setattr(environments, "_required", lambda side: ["no-such-package-anywhere-1234567890"])
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(environments, "FOLDER", Path(tempfile.mkdtemp()))
+    with pytest.raises(environments.MissingError, match="No matching distribution"):
+        environments.python_for("dask_threaded")
+
+
+def test_the_plot_has_a_line_for_every_side_and_is_valid_xml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    plot = importlib.import_module("plot").plot
+    cells = {
+        (side, "wide", count): {"run_us": 10.0 * place + count / 1000}
+        for place, side in enumerate(("milo_plain", "bare_threads"), 1)
+        for count in (1_000, 10_000, 100_000)
+    }
+    root = ElementTree.fromstring(plot(cells, ["wide"]))
+    circles = root.findall(".//{http://www.w3.org/2000/svg}circle")
+    assert len(circles) == 6
+    assert "milo plain" in "".join(root.itertext())
+
+
+def test_every_log_line_is_accounted_for() -> None:
+    done = script("log_lines.py", "4000")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("4,000 lines from 8 phases: ")
+
+
+def test_the_schedule_is_that_of_the_longest_path_first() -> None:
+    """On made graphs, in virtual time, for each number of workers."""
+    done = script("dags.py", "--real", "0")
+    assert done.returncode == 0, done.stderr
+    assert float(re.search(r"the worst in virtual time: ([\d.]+)", done.stdout)[1]) <= 1.05  # type: ignore[index]
+
+
+def test_the_list_schedule_is_right_on_a_graph_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers: the long chain goes first, the short tasks beside it."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    dags = importlib.import_module("dags")
+    needs = {"a": (), "b": ("a",), "x": (), "y": (), "z": ()}
+    seconds = {"a": 3.0, "b": 3.0, "x": 2.0, "y": 2.0, "z": 1.0}
+    assert dags.list_schedule(dags.Graph("g", needs, seconds), 2) == 6.0
+    assert dags.list_schedule(dags.Graph("g", needs, seconds), 1) == 11.0
 
 
 def test_refuses_a_count_that_makes_no_graph() -> None:

@@ -1,35 +1,34 @@
-"""One side of the comparison: the loop people write by hand, a TopologicalSorter and a thread pool."""
+"""The loop people write by hand: a TopologicalSorter, a thread pool, and a queue of what has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from measure import measure
-from shapes import Handler
+from shapes import Graph, Handlers, Results
 
 
 class Job(NamedTuple):
     """What is made before the clock starts."""
 
-    graph: Mapping[str, tuple[str, ...]]
-    handlers: Mapping[str, Handler]
+    graph: Graph
+    handlers: Handlers
+    workers: int
     sorter: TopologicalSorter[str]
 
 
-def declare(graph: Mapping[str, tuple[str, ...]], handlers: Mapping[str, Handler]) -> Job:
+def declare(graph: Graph, handlers: Handlers, workers: int) -> Job:
     """The graph with its order checked."""
     sorter = TopologicalSorter(graph)
     sorter.prepare()
-    return Job(graph, handlers, sorter)
+    return Job(graph, handlers, workers, sorter)
 
 
-def execute(job: Job, workers: int) -> Mapping[str, int]:
+def execute(job: Job) -> Results:
     """Run every handler as soon as what it needs is there."""
-    graph, handlers, sorter = job
+    graph, handlers, workers, sorter = job
     results: dict[str, int] = {}
     finished: SimpleQueue[tuple[str, int, BaseException | None]] = SimpleQueue()
 
@@ -49,7 +48,3 @@ def execute(job: Job, workers: int) -> Mapping[str, int]:
             results[name] = result
             sorter.done(name)
     return results
-
-
-if __name__ == "__main__":
-    measure(declare, execute)
