@@ -69,6 +69,7 @@ def test_phases_that_ended_are_printed_above_and_leave_the_rows(view, feed, tape
     feed(view, pipeline("a", "b"), [start("a"), start("b"), done, failed], close=False)
     assert len(rows(view)) == 1
     assert "2/2 phases, 1 failed" in rows(view)[0]
+    view.close(view._state)
     above = strip_sgr(tape.getvalue())
     assert "✓ a  1.0 s" in above
     assert "✗ b  1.5 s  ValueError: no" in above
@@ -102,9 +103,12 @@ def test_thousands_of_phases_that_end_at_once_do_not_flood_the_terminal(view, fe
     names = [f"p{n}" for n in range(1000)]
     target = pipeline(*names)
     state = feed(view, target, [], close=False)
-    view.on_actions([Action(PHASE_COMPLETE, {"name": name, "at": 1.0}) for name in names], state)
-    assert "… and 980 more phases ended" in tape.getvalue()
-    assert "p999" not in tape.getvalue()
+    ends = [Action(PHASE_COMPLETE, {"name": name, "at": 1.0}) for name in names[:-1]]
+    view.on_actions([*ends, Action(PHASE_FAILED, {"name": "p999", "error": "no", "at": 1.0})], state)
+    view.close(view._state)
+    assert "more phases ended" in tape.getvalue()
+    assert tape.getvalue().count("✓") <= 2 * 20
+    assert "✗ p999  no" in tape.getvalue()
 
 
 def test_closing_brings_the_cursor_back(view, feed, tape):
@@ -145,3 +149,63 @@ def test_the_line_about_stopping_takes_the_place_of_a_row(view, feed):
     before = len(rows(view))
     view.on_actions([Action(PIPELINE_STOPPING, {"at": 9.0, "grace": 5.0})], view._state)
     assert len(rows(view)) == before == 6
+
+
+def test_a_frame_keeps_names_and_times_in_columns(view, feed):
+    """Long names lose their middle, so that what tells them apart is still to be read."""
+    names = ["a", "漢字の名前", *(f"a-rather-long-name-of-a-phase-number-{n}" for n in (1, 2))]
+    starts = [start(name, at) for name, at in zip(names, (0.0, 8.0, 9.5, 9.9), strict=True)]
+    feed(
+        view,
+        pipeline(*names, "later"),
+        [*starts, log("a", "x" * 100), log("漢字の名前", "漢字" * 30)],
+        close=False,
+    )
+    assert [row.rstrip() for row in rows(view)] == [
+        "                       0 %  0/5 phases  10 s",
+        "  ▸ a                             10 s  xxxxxxxxxxxxxxxxxxx…",
+        "  ▸ 漢字の名前                   2.0 s  漢字漢字漢字漢字漢 …",
+        "  ▸ a-rather-lon…hase-number-1  0.50 s",
+        "  ▸ a-rather-lon…hase-number-2  0.10 s",
+    ]
+
+
+def test_a_frame_for_a_narrow_terminal_still_shows_times_and_a_word_of_output(view, feed):
+    view._console.width = 40
+    feed(
+        view,
+        pipeline("compile-everything"),
+        [start("compile-everything"), log("compile-everything", "cc main.c -o main")],
+        close=False,
+    )
+    assert [row.rstrip() for row in rows(view, 40)] == [
+        "                0 %  0/1 phase  10 s",
+        "  ▸ compile…erything  2.0 s  cc main.c …",
+    ]
+
+
+def test_hundreds_of_parallel_phases_take_no_more_than_the_screen(view, feed):
+    view._console.height = 10
+    names = [f"p{n}" for n in range(300)]
+    feed(view, pipeline(*names), [start(name) for name in names], close=False)
+    shown = rows(view)
+    assert len(shown) <= 9
+    assert shown[-1].strip() == "+294 more"
+
+
+def test_a_progress_bar_that_returns_to_its_start_shows_where_it_is(view, feed):
+    """Each return ends a line of output; the row shows the last one."""
+    bar = [log("a", f"{percent:3d}% {'#' * (percent // 10)}") for percent in (10, 50, 90)]
+    feed(view, pipeline("a"), [start("a"), *bar], close=False)
+    assert rows(view)[1].rstrip() == "  ▸ a  2.0 s   90% #########"
+
+
+def test_however_fast_actions_come_the_screen_is_drawn_a_few_times_only(view, feed, tape):
+    names = [f"p{n}" for n in range(2000)]
+    actions = [
+        action
+        for name in names
+        for action in (start(name), Action(PHASE_COMPLETE, {"name": name, "at": 9.0}))
+    ]
+    feed(view, pipeline(*names), actions)
+    assert tape.getvalue().count("\x1b[2K") < 200

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -26,12 +27,15 @@ from milo.pipeline import (
     PIPELINE_STOPPING,
     PipelineState,
 )
+from milo.terminal.cells import clip, width
+from milo.terminal.live import LiveRows
 from milo.text import safe_line, strip_sgr
 from milo.views.format import Output
 from milo.words import count, duration
 
 __all__ = ["ProgressView"]
 
+_REDRAW_S = 0.1
 _MOST_ROWS = 12
 _MOST_ENDED_AT_ONCE = 20
 _ENDS = {
@@ -90,50 +94,70 @@ class ProgressView:
         )
         self._now = now
         self._rows: dict[str, _Row] = {}
+        self._above = _Above()
         self._state = PipelineState()
         self._total = 0
         self._ended = 0
         self._failed = 0
         self._stop_by: float | None = None
-        self._live: Live | None = None
+        self._out = out
+        # A real xterm and the Linux console cut lines off where others break them anew.
+        cuts = "XTERM_VERSION" in os.environ or os.environ.get("TERM") == "linux"
+        self._live = LiveRows(reflows=not cuts)
+        self._lock = threading.Lock()  # guards everything above
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
-        above: list[Text] = []
-        for action in actions:
-            self._follow(action, state, above)
-        self._state = state
-        if self._live is None:
-            self._live = Live(
-                console=self._console,
-                get_renderable=self.render,
-                refresh_per_second=10,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-                vertical_overflow="crop",
-            )
-            self._live.start()
-        if above:
-            self._console.print(Text("\n").join(_shortened(above)))
+        with self._lock:
+            for action in actions:
+                self._follow(action, state)
+            self._state = state
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_drawing, name="milo-progress", daemon=True)
+            self._thread.start()
 
     def close(self, state: PipelineState) -> None:
-        self._state = state
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            self._state = state
+            columns, lines = self._console.size
+            self._out.write(self._live.clear(self._lines(*self._above.take()), columns, lines))
+
+    def _keep_drawing(self) -> None:
+        self._draw()
+        # However fast actions come, and however little happens: what is shown is the time as well.
+        while not self._closed.wait(_REDRAW_S):
+            self._draw()
+
+    def _draw(self) -> None:
+        with self._lock:
+            columns, lines = self._console.size
+            above = self._lines(*self._above.take())
+            self._out.write(self._live.draw(above, self._lines(self.render()), columns, lines))
+
+    def _lines(self, *parts: RenderableType) -> list[str]:
+        """What rich makes of these, as lines with colour."""
+        if not parts:
+            return []
+        with self._console.capture() as captured:
+            self._console.print(*parts, sep="\n")
+        return captured.get().removesuffix("\n").split("\n")
 
     def render(self) -> Group:
-        """Draw the bar and the rows as they are now; called by rich's own thread as well."""
+        """Draw the bar and the rows as they are now."""
         now = self._now()
-        width = self._console.width
-        # One step, so that a row which ends meanwhile on the other thread does no harm.
+        columns = self._console.width
         rows = list(self._rows.values())
         stopping = self._stopping_line(now)
         room = max(1, min(_MOST_ROWS, self._console.height - 3 - len(stopping)))
         shown = rows if len(rows) <= room else rows[: room - 1]
-        lines = [_one_line(text, width) for text in (*stopping, *(_row_text(row, now) for row in shown))]
+        texts = [*stopping, *_row_texts(shown, now, columns)]
         if len(shown) < len(rows):
-            lines.append(_one_line(Text(f"  +{len(rows) - len(shown)} more", style="dim"), width))
+            texts.append(Text(f"  +{len(rows) - len(shown)} more", style="dim"))
+        lines = [_one_line(text, columns) for text in texts]
         return Group(self._bar(now), *lines)
 
     def _bar(self, now: float) -> Table:
@@ -155,7 +179,7 @@ class ProgressView:
         words = f"stopping: waiting up to {duration(self._stop_by - now)} for what runs (Ctrl-C again ends at once)"
         return [Text(words, style="yellow")]
 
-    def _follow(self, action: Action, state: PipelineState, above: list[Text]) -> None:
+    def _follow(self, action: Action, state: PipelineState) -> None:
         payload = action.payload
         if action.type == PHASE_LOG:
             row = self._rows.get(payload["name"])
@@ -168,7 +192,7 @@ class ProgressView:
             if row is not None:
                 row.waiting, row.attempt, row.line = True, payload["attempt"] + 1, payload.get("error") or ""
         elif action.type in _ENDS:
-            above.append(self._end(action.type, payload))
+            self._end(action.type, payload)
         elif action.type == PIPELINE_START:
             self._rows, self._ended, self._failed, self._total = {}, 0, 0, len(state.phases)
         elif action.type == PIPELINE_STOPPING:
@@ -182,25 +206,66 @@ class ProgressView:
         else:
             row.waiting, row.attempt = False, payload.get("attempt", row.attempt)
 
-    def _end(self, kind: str, payload: Mapping[str, Any]) -> Text:
+    def _end(self, kind: str, payload: Mapping[str, Any]) -> None:
         self._ended += 1
         self._failed += kind == PHASE_FAILED
         row = self._rows.pop(payload["name"], None)
+        took = payload["at"] - row.started if row is not None and "at" in payload else None
+        self._above.add(kind, payload, took)
+
+
+class _Above:
+    """The phases that have ended since the rows were drawn last.
+
+    Thousands that end at once must not flood the terminal: some of those that completed are only counted.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[bool, Text]] = []
+        self._completed = 0
+        self._left_out = 0
+
+    def add(self, kind: str, payload: Mapping[str, Any], took: float | None) -> None:
+        completed = kind == PHASE_COMPLETE
+        kept = self._completed if completed else len(self._lines) - self._completed
+        if kept >= _MOST_ENDED_AT_ONCE:
+            self._left_out += 1
+            return
+        self._completed += completed
         mark, style = _ENDS[kind]
         text = Text.assemble((mark, style), " ", _clean(payload["name"]))
-        if row is not None and "at" in payload:
-            text.append(f"  {duration(payload['at'] - row.started)}", "dim")
-        error = payload.get("error")
-        if error:
+        if took is not None:
+            text.append(f"  {duration(took)}", "dim")
+        if error := payload.get("error"):
             text.append(f"  {_clean(error)}", style)
-        return text
+        self._lines.append((completed, text))
+
+    def take(self) -> list[Text]:
+        """A line for each, or for as many as a person can take in."""
+        lines = [text for _, text in self._lines]
+        if self._left_out:
+            lines.append(Text(f"… and {count(self._left_out, 'more phase')} ended", style="dim"))
+        self._lines, self._completed, self._left_out = [], 0, 0
+        return lines
 
 
-def _row_text(row: _Row, now: float) -> Text:
+def _row_texts(rows: Sequence[_Row], now: float, columns: int) -> list[Text]:
+    """The rows in columns: names that are too long lose their middle, for what differs is often at their end."""
+    names = [_clean(row.name) for row in rows]
+    times = [duration(now - row.started) for row in rows]
+    name_width = min(max(map(width, names), default=0), max(8, columns // 2 - 4))
+    time_width = max(map(len, times), default=0)
+    return [
+        _row_text(row, _middle_out(name, name_width), time.rjust(time_width))
+        for row, name, time in zip(rows, names, times, strict=True)
+    ]
+
+
+def _row_text(row: _Row, name: str, time: str) -> Text:
     text = Text("  ")
     text.append("↻ " if row.waiting else "▸ ", "yellow" if row.waiting else "cyan")
-    text.append(_clean(row.name), "bold")
-    text.append(f"  {duration(now - row.started)}", "dim")
+    text.append(name, "bold")
+    text.append(f"  {time}", "dim")
     if row.waiting:
         text.append(f"  waiting for attempt {row.attempt}", "yellow")
     elif row.attempt > 1:
@@ -210,19 +275,20 @@ def _row_text(row: _Row, now: float) -> Text:
     return text
 
 
-def _one_line(text: Text, width: int) -> Text:
+def _middle_out(name: str, columns: int) -> str:
+    """A name in exactly so many cells."""
+    cells = width(name)
+    if cells > columns:
+        head = (columns - 1) // 2
+        name = f"{clip(name, head)}…{clip(name, columns - 1 - head, cells - (columns - 1 - head))}"
+    return name + " " * (columns - width(name))
+
+
+def _one_line(text: Text, columns: int) -> Text:
     text.no_wrap = True
     # Counts cells, not characters: a wide character that wrapped would leave a row behind at every redraw.
-    text.truncate(width, overflow="ellipsis")
+    text.truncate(columns, overflow="ellipsis")
     return text
-
-
-def _shortened(above: list[Text]) -> list[Text]:
-    """Keep thousands of phases that end at once from flooding the terminal; the summary names failures."""
-    if len(above) <= _MOST_ENDED_AT_ONCE:
-        return above
-    rest = len(above) - _MOST_ENDED_AT_ONCE
-    return [*above[:_MOST_ENDED_AT_ONCE], Text(f"… and {count(rest, 'more phase')} ended", style="dim")]
 
 
 def _clean(text: str) -> str:
