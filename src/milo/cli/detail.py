@@ -60,9 +60,9 @@ def wants_detail(
     chosen = [flag for name, flag in others.items() if ctx.params.get(name)]
     asked = ctx.params.get("tui")
     if asked and ctx.get_parameter_source("tui") == ParameterSource.COMMANDLINE:
-        given = [flag for name, flag in others.items() if given(ctx, name)]
-        if given:
-            raise click.UsageError(f"--tui and {given[0]} exclude each other: both say how to show the run.")
+        flags = [flag for name, flag in others.items() if given(ctx, name)]
+        if flags:
+            raise click.UsageError(f"--tui and {flags[0]} exclude each other: both say how to show the run.")
         if not able:
             raise click.UsageError(
                 "--tui needs a terminal to draw on, and standard output is none. Leave it out for plain lines."
