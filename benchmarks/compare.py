@@ -7,11 +7,14 @@ machine hits all of them. A side that needs longer than the limit for a graph is
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -125,18 +128,36 @@ def _measure(
     limit = 600.0 if side in MILO else options.limit
     command = [str(python), str(HERE / "measure.py"), side, *[f"{shape}:{n}" for n in counts]]
     command += ["--workers", str(options.workers), "--limit", str(limit)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    status, output, errors = _run(command)
     over = False
-    for line in done.stdout.splitlines():
+    for line in output.splitlines():
         record = json.loads(line)
         if "count" not in record:
             notes[side] = ", ".join(filter(None, (record["version"], record["note"])))
             continue
         _note(cells, (side, shape, record["count"]), record)
         over = over or "over_s" in record
-    if done.returncode and not over:
-        last = (done.stderr.strip() or "no output").splitlines()[-1]
+    if status and not over:
+        last = (errors.strip() or "no output").splitlines()[-1]
         notes[side] = f"{notes.get(side, '')} failed on {shape}: {last[:200]}".strip()
+
+
+def _run(command: list[str]) -> tuple[int, str, str]:
+    """Run a side to its end, and end whatever it leaves behind: its servers would be in the way of the others."""
+    # Files, not pipes: a server that lives on would keep a pipe open.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        side = subprocess.Popen(
+            command, stdout=output, stderr=errors, env=_environment(), start_new_session=True
+        )
+        try:
+            status = side.wait()
+        finally:
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(side.pid, signal.SIGKILL)
+        output.seek(0)
+        errors.seek(0)
+        return status, output.read(), errors.read()
 
 
 def _note(cells: Cells, key: tuple[str, str, int], record: dict[str, float]) -> None:
