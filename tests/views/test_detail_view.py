@@ -111,6 +111,7 @@ def test_the_end_of_the_run_takes_the_question_back(make: Any) -> None:
 def test_a_view_that_closes_does_so_unless_a_key_was_pressed(make: Any) -> None:
     untouched, touched, staying = make(closes=True), make(closes=True), make()
     press(touched, "x")
+    press(untouched, Key("d", ctrl=True))
     for view in (untouched, touched, staying):
         view.close(view.state)
     assert [view.app.store.quit_requested for view in (untouched, touched, staying)] == [True, False, False]

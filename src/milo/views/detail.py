@@ -109,13 +109,15 @@ class DetailView:
         return _keys_and_size(view, action)
 
     def _pressed(self, view: PipelineViewState, action: Action) -> Any:
-        self._touched = True
         key = action.payload
-        if view.message == _QUESTION and not (key.ctrl or key.alt):
+        if key.ctrl or key.alt:
+            # The end of a script's input comes as Ctrl-D, and nobody may be there who could quit.
+            return _keys_and_size(view, action)
+        self._touched = True
+        if view.message == _QUESTION:
             answered = changed(view, message="")
             return Quit(answered) if key.char in _CONFIRMS else answered
-        if not (key.ctrl or key.alt):
-            view = changed(view, message="")
+        view = changed(view, message="")
         result = _keys_and_size(view, action)
         if isinstance(result, Quit) and self._asks and not self.over:
             return changed(view, message=_QUESTION)
