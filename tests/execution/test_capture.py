@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milo.execution import LineSink, capture_output, current_sink
+from milo.execution import Capture, LineSink, capture_output, current_sink
 
 
 def captured(work: Callable[[], object]) -> list[tuple[str, str]]:
@@ -275,3 +275,49 @@ def test_a_process_without_standard_streams_captures_all_the_same(monkeypatch: p
         lines = captured(work)
     assert sys.stdout is None
     assert lines == [("stdout", "kept")]
+
+
+def test_the_capture_of_a_run_lasts_until_its_last_handler_has_ended() -> None:
+    """Whether that comes before the end of the run or after it."""
+    before = sys.stdout
+    capture = Capture()
+    capture.begin("first")
+    capture.begin("left behind")
+    capture.end("first")
+    capture.close()
+    assert sys.stdout is not before
+    capture.end("left behind")
+    assert sys.stdout is before
+    capture.close()
+    assert sys.stdout is before
+
+
+def test_the_capture_of_one_call_ends_with_it() -> None:
+    before = sys.stdout
+    capture = Capture(over=True)
+    capture.begin("call")
+    assert sys.stdout is not before
+    capture.end("call")
+    assert sys.stdout is before
+
+
+def test_handlers_that_end_at_the_same_time_put_the_streams_back_once() -> None:
+    before = sys.stdout
+    for _ in range(50):
+        capture = Capture()
+        names = [str(number) for number in range(8)]
+        for name in names:
+            capture.begin(name)
+        capture.close()
+        start = threading.Barrier(len(names))
+
+        def end(name: str, capture: Capture = capture, start: threading.Barrier = start) -> None:
+            start.wait()
+            capture.end(name)
+
+        threads = [threading.Thread(target=end, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sys.stdout is before

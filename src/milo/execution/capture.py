@@ -6,12 +6,13 @@ import io
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 from milo.execution.lines import LineSink, current_sink
 
-__all__ = ["LineSink", "capture_output", "current_sink"]
+__all__ = ["Capture", "LineSink", "capture_output", "current_capture", "current_sink"]
 
 
 class Router(io.TextIOBase):
@@ -115,6 +116,50 @@ def capture_output() -> Iterator[None]:
         with _installing:
             for router in routers:
                 _uninstall(router)
+
+
+class Capture:
+    """The capture of one run: there from its start until it has ended and nothing of it runs any more.
+
+    A handler that was left behind goes on being routed, so that its output does not turn up where it has no business.
+    Handlers come and go without a lock: one that all of them took would make a queue of their threads.
+
+    Args:
+        over: True for the capture of one call alone, which is there as long as that call.
+    """
+
+    def __init__(self, *, over: bool = False) -> None:
+        self._streams = ExitStack()
+        self._streams.enter_context(capture_output())
+        self._running: set[object] = set()
+        self._over = over
+        self._closing = threading.Lock()
+
+    def begin(self, handler: object) -> None:
+        """`handler` runs; any object that stands for this one call."""
+        self._running.add(handler)
+
+    def end(self, handler: object) -> None:
+        """It no longer does."""
+        self._running.discard(handler)
+        if self._over:
+            self._put_back()
+
+    def close(self) -> None:
+        """The run has ended."""
+        self._over = True
+        # Noted before the look: whoever ends meanwhile sees the note, or is no longer seen here.
+        self._put_back()
+
+    def _put_back(self) -> None:
+        if not self._running:
+            with self._closing:  # whoever comes second finds nothing to close
+                streams = self._streams.pop_all()
+            streams.close()
+
+
+current_capture: ContextVar[Capture | None] = ContextVar("milo_current_capture", default=None)
+"""The capture of the run that the running code belongs to; None outside a run."""
 
 
 def _install(stream: str) -> Router:

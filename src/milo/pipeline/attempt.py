@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import ExitStack
 from functools import partial
 from types import CoroutineType
 from typing import Any
 
 from milo.action import Action
 from milo.errors import StateError
-from milo.execution import LineSink, capture_output, current_sink
+from milo.execution import Capture, LineSink, current_capture, current_sink
 from milo.pipeline.actions import PHASE_LOG
 from milo.saga.effects import SagaCancelled
 from milo.saga.ports import Job, current_job
@@ -83,16 +82,22 @@ class Attempt(Value):
     def _captured(self, job: Job) -> Any:
         """Run the handler with its output going to log lines; what it left unfinished is given out at the end."""
         sink = LineSink(partial(self.emit, job))
-        with ExitStack() as cleanup:
-            cleanup.enter_context(capture_output())
-            # Not reset afterwards: the call has a context of its own, and threads that the handler
-            # leaves behind go on writing lines of this phase.
-            current_sink.set(sink)
-            cleanup.callback(sink.flush)
+        # A store that was given the saga without a run has no capture: then this call has one of its own.
+        capture = current_capture.get() or Capture(over=True)
+        capture.begin(sink)
+        # Not reset afterwards: the call has a context of its own, and threads that the handler
+        # leaves behind go on writing lines of this phase.
+        current_sink.set(sink)
+        goes_on = False
+        try:
             result = self.handler(*self.args, **self.kwargs)
             if result.__class__ is CoroutineType:
-                return _finish(result, cleanup.pop_all())
+                goes_on = True
+                return _finish(result, sink, capture)
             return result
+        finally:
+            if not goes_on:
+                _end(sink, capture)
 
     def emit(self, job: Job, stream: str, line: str) -> None:
         """Dispatch a line of output as an action, as long as the attempt is somebody's."""
@@ -112,9 +117,18 @@ class Attempt(Value):
             return
 
 
-async def _finish(coroutine: Coroutine[Any, Any, Any], cleanup: ExitStack) -> Any:
-    with cleanup:
+async def _finish(coroutine: Coroutine[Any, Any, Any], sink: LineSink, capture: Capture) -> Any:
+    try:
         return await coroutine
+    finally:
+        _end(sink, capture)
+
+
+def _end(sink: LineSink, capture: Capture) -> None:
+    try:
+        sink.flush()
+    finally:
+        capture.end(sink)
 
 
 _name, _number, _handler, _args, _kwargs, _capture, _run_id = setters(Attempt)

@@ -17,10 +17,11 @@ from milo.action import Action
 from milo.clock import Clock, SystemClock
 from milo.errors import StateError
 from milo.execution import (
+    Capture,
     Coroutines,
     CoroutineThread,
     ThreadWorkers,
-    capture_output,
+    current_capture,
     default_workers,
 )
 from milo.execution.groups import ProcessGroups, current_groups
@@ -149,7 +150,9 @@ class Session:
         """Start the run; returns the task of its saga."""
         self.refuse_again()
         if self.pipeline.capture_output:
-            self._cleanup.enter_context(capture_output())
+            capture = Capture()
+            self._cleanup.callback(capture.close)
+            self._context.run(current_capture.set, capture)
         executor = self._workers()
         recording = self._recording
         if recording is not None:
