@@ -21,7 +21,8 @@ class Context(Mapping[str, Any]):
     __slots__ = ("_results",)
 
     def __init__(self, results: Mapping[str, Any]) -> None:
-        self._results = dict(results)
+        # Not copied: whoever makes one makes the mapping for it.
+        self._results = results
 
     def __getitem__(self, name: str) -> Any:
         try:
@@ -84,7 +85,7 @@ class Binding(NamedTuple):
                 results_of[name] = get(name)
             return (), {"context": Context(results_of)}
         values = {name: get(name) for name in depends_on}
-        values["context"] = Context(values)
+        values["context"] = Context(values.copy())
         return tuple([values[name] for name in self.positional]), {
             name: values[name] for name in self.keyword
         }
