@@ -34,7 +34,8 @@ async def serve(fetch):
         pathlib.Path("cleaned").write_text("up")
 
 def nasty(fetch):
-    print("\x1b]52;c;aGk=\x07\x1b]8;;http://x\x07link\x1b]8;;\x07 \x1b[2J\x1b[H\x1b[31mred\x1b[5;5Hmoved \x9b2J \u202eright")
+    link = "\x1b]52;c;aGk=\x07\x1b]8;;http://x\x07link\x1b]8;;\x07"
+    print(f"{link} \x1b[2J\x1b[H\x1b[31mred\x1b[5;5Hmoved \x9b2J \u202eright")
     print("x" * 10_000_000)
     raise ValueError("bad \x1b[2J\x1b[?1049l end")
 
