@@ -18,9 +18,10 @@ LINT := $(VENV)/.installed-lint
 help: ## show these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 16
 
-demo: $(SITE) ## build the documentation with milo's own example, shown live, then stop what does not want to end
+demo: $(SITE) ## build the documentation with milo's own example, kill a build and go on with it, stop what does not want to end
 	$(BIN)/milo run examples/site/build.py
 	@echo "The site is in build/site/index.html"
+	@$(BIN)/python examples/resumed.py
 	@$(BIN)/python examples/stubborn.py
 
 test: $(TEST) ## run every test

@@ -9,6 +9,7 @@ The layers, lowest first; each imports only from those before it:
     store                   state, reducers, middleware, and sagas on them
     terminal                App: keys in, templates out, a screen in between
     pipeline                phases, their graph, the generated reducer and saga
+    journal                 runs on disk: recorded, resumed, told of
     outbox, session         run() and arun()
     views                   a run shown: live rows, plain lines, JSON, the summary
     cli                     the command ``milo``
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from milo.execution.command import shell as shell
     from milo.execution.current import CurrentPhase as CurrentPhase
     from milo.execution.current import current_phase as current_phase
+    from milo.journal import JournalError as JournalError
+    from milo.journal import register as register
     from milo.pipeline import Phase as Phase
     from milo.pipeline import PhaseLog as PhaseLog
     from milo.pipeline import PhasePolicy as PhasePolicy
@@ -79,6 +82,7 @@ _HOMES = {
     "milo.errors": ("CycleError", "MiloError", "PhaseCancelled", "PipelineError", "StateError"),
     "milo.execution.command": ("CommandError", "sh", "shell"),
     "milo.execution.current": ("CurrentPhase", "current_phase"),
+    "milo.journal": ("JournalError", "register"),
     "milo.pipeline": ("Phase", "PhaseLog", "PhasePolicy", "PhaseStatus", "Pipeline", "PipelineState"),
     "milo.saga": (
         "All",

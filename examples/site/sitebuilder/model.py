@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from milo import register
+
 
 class SiteError(Exception):
     """The site cannot be built, or is not good; the message says what to do about it."""
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The files that were found below `root`."""
@@ -20,6 +23,7 @@ class Sources:
     assets: tuple[str, ...]
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link or an image as an author wrote it; `depth` counts the lists around it."""
@@ -29,6 +33,7 @@ class Link:
     depth: int = 0
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A heading below the title, for the table of contents of its page."""
@@ -38,6 +43,7 @@ class Heading:
     text: str
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Page:
     """A parsed page; `source` is empty for a list of pages that nobody wrote.
@@ -55,6 +61,7 @@ class Page:
     complete: bool = True
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Site:
     """Every page in reading order, and the other files that belong to them."""
@@ -64,6 +71,7 @@ class Site:
     depths: Mapping[str, int]
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Built:
     """What now stands in the output folder."""
