@@ -42,4 +42,7 @@ def test_lines_that_are_addressed_are_written_anew(screen: Callable[[str], list[
 
 def test_what_is_below_the_rows_is_erased_and_the_last_row_stays(screen: Callable[[str], list[str]]) -> None:
     """The live rows write lines that stay above themselves, and erase what was below."""
-    assert screen("\r\x1b[2Kone\r\n\x1b[2Ktwo\x1b[J\r\x1b[1A\x1b[Jdone\r\n\x1b[2Kone\x1b[J") == ["done", "one"]
+    assert screen("\r\x1b[2Kone\r\n\x1b[2Ktwo\x1b[J\r\x1b[1A\x1b[Jdone\r\n\x1b[2Kone\x1b[J") == [
+        "done",
+        "one",
+    ]
