@@ -51,7 +51,9 @@ class Mark:
 
 def running(pid: int) -> bool:
     try:
-        return (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+        ended = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+        # Its first thread may have ended before the others: the process has when it is the only one left.
+        return not ended or len(list((PROC / str(pid) / "task").iterdir())) > 1
     except OSError:
         return False
 
