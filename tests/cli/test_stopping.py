@@ -126,9 +126,9 @@ def test_a_signal_while_phases_print_and_follow_each_other_cancels_the_run(cli: 
     cli.write(
         "from milo import Phase, Pipeline\n"
         "def talk():\n    for n in range(5): print('line', n)\n"
-        "phases = [Phase(f'p{n}', handler=talk, parallel=n % 3 > 0) for n in range(100_000)]\n"
+        "phases = [Phase(f'p{n}', handler=talk, parallel=n % 3 > 0) for n in range(20_000)]\n"
         # The run does not wait for its view: without this it may be over when the view has come to p20.
-        "phases += [Phase('last', handler=__import__('threading').Event().wait, depends_on=('p99999',))]\n"
+        "phases += [Phase('last', handler=__import__('threading').Event().wait, depends_on=('p19999',))]\n"
         "pipeline = Pipeline('build', *phases)\n"
     )
     ran = started(cli)
