@@ -28,6 +28,7 @@ _COMMANDS = {
     "explain": "Say which phases would run, and why.",
     "order": "Print the phases in the order of their dependencies.",
     "graph": "Print the graph for Mermaid, Graphviz or a program.",
+    "mcp": "Show runs to agents, over the Model Context Protocol.",
     "init": "Write a small pipeline.py to start from.",
     "completion": "Print the script that completes milo in a shell.",
 }

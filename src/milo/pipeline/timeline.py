@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from milo.pipeline.state import PipelineState
 
-__all__ = ["get_active_pipeline", "pipeline_to_timeline", "set_active_pipeline"]
+__all__ = ["get_active_pipeline", "pipeline_to_timeline", "set_active_pipeline", "watch_active_pipeline"]
 
 _GOING = frozenset({"running", "retrying"})
 _active: PipelineState | None = None
+_lock = threading.Lock()
+# Replaced as a whole, so that whoever publishes meanwhile walks one that does not change.
+_watchers: tuple[tuple[Callable[[], None]], ...] = ()
 
 
 def pipeline_to_timeline(state: PipelineState, now: float | None = None) -> dict[str, Any]:
@@ -51,8 +56,29 @@ def set_active_pipeline(state: PipelineState | None) -> None:
     """Publish the state of the run that this program wants others to see; None withdraws it."""
     global _active
     _active = state
+    for (watcher,) in _watchers:
+        watcher()
 
 
 def get_active_pipeline() -> PipelineState | None:
     """The state that was published last, or None."""
     return _active
+
+
+def watch_active_pipeline(watcher: Callable[[], None]) -> Callable[[], None]:
+    """Have `watcher` called after each publication, by whoever publishes: it must neither take time nor raise.
+
+    Returns:
+        What ends that; safe any number of times.
+    """
+    global _watchers
+    entry = (watcher,)
+    with _lock:
+        _watchers = (*_watchers, entry)
+
+    def stop() -> None:
+        global _watchers
+        with _lock:
+            _watchers = tuple(each for each in _watchers if each is not entry)
+
+    return stop

@@ -1,0 +1,146 @@
+"""The documents that agents read: a look at a run as JSON in ASCII, whatever names and lines hold."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import threading
+from typing import Any, Final
+
+from milo.pipeline.state import Leaf
+from milo.text import strip_sgr
+from milo.views.mcp.addresses import AddressError
+from milo.views.mcp.look import Look, NoRunError
+
+__all__ = ["MAX_LINES", "Timeline", "graph", "logs", "runs"]
+
+MAX_LINES: Final = 1000
+"""How many lines of a phase are shown at most; where there is more, the document says how many are not."""
+
+_GOING: Final = frozenset({"running", "retrying"})
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
+
+
+class Timeline:
+    """Writes timelines, each phase anew only when it has changed: a run may have ten thousand. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: object = None
+        self._known: list[tuple[Leaf | None, str]] = []
+
+    def text(self, look: Look) -> str:
+        """What `pipeline_to_timeline` gives, with the status of a run whose process is gone told as such."""
+        state = look.state
+        going = state.status == "running"
+        elapsed = state.elapsed
+        if going and look.now is not None:
+            elapsed = max(elapsed, look.now - state.started_at)
+        head = {
+            "pipeline": state.name,
+            "status": look.status,
+            "elapsed": elapsed,
+            "progress": state.progress,
+        }
+        with self._lock:
+            phases = ",".join(self._pieces(look))
+        return f'{_encode(head)[:-1]},"phases":[{phases}]}}'
+
+    def _pieces(self, look: Look) -> list[str]:
+        names = look.state.names
+        if names is not self._names:
+            self._names = names
+            self._known = [(None, "")] * len(names)
+        known = self._known
+        for number, leaf in enumerate(look.state.leaves):
+            if known[number][0] is not leaf:
+                text = _encode(_phase(names[number], leaf, look))
+                # What is going on looks different at every look.
+                known[number] = (None if leaf[0] in _GOING else leaf, text)
+        return [text for _, text in known]
+
+
+def _phase(name: str, leaf: Leaf, look: Look) -> dict[str, Any]:
+    status, started_at, elapsed, error, attempt, lines = leaf
+    if status in _GOING:
+        if look.now is not None:
+            elapsed = max(elapsed, look.now - started_at)
+        if look.status == "interrupted":
+            status = "interrupted"
+    return {
+        "name": name,
+        "status": status,
+        "elapsed": elapsed,
+        "attempt": attempt,
+        "error": strip_sgr(error),
+        "log_count": len(lines),
+        "started_at": started_at,
+    }
+
+
+def graph(look: Look) -> str:
+    """The phases and what each of them waits for.
+
+    Raises:
+        NoRunError: It is not known.
+    """
+    if look.phases is None:
+        raise NoRunError(
+            "The graph of the published run is not known.",
+            hint="Hand the pipeline to the server: make_server(pipeline).",
+        )
+    phases = [
+        {
+            "name": phase.name,
+            "description": phase.description,
+            "depends_on": list(phase.depends_on),
+            "parallel": phase.parallel,
+            "weight": phase.weight,
+        }
+        for phase in look.phases
+    ]
+    return _encode({"pipeline": look.state.name, "phases": phases})
+
+
+def logs(look: Look, name: str) -> str:
+    """The last lines of a phase.
+
+    Raises:
+        AddressError: The run has no such phase.
+    """
+    try:
+        phase = look.state.phase(name)
+    except KeyError:
+        raise _unknown(look, name) from None
+    lines = phase.logs[-MAX_LINES:]
+    return _encode(
+        {
+            "phase": name,
+            "status": "interrupted"
+            if look.status == "interrupted" and phase.status in _GOING
+            else phase.status,
+            "error": strip_sgr(phase.error),
+            "omitted": len(phase.logs) - len(lines),
+            "complete_output": str(look.output(name)) if look.output is not None else None,
+            "untrusted_lines": [
+                {"line": strip_sgr(log.line), "stream": log.stream, "timestamp": log.timestamp}
+                for log in lines
+            ],
+        }
+    )
+
+
+def _unknown(look: Look, name: str) -> AddressError:
+    names = look.state.names
+    near = difflib.get_close_matches(name, names, 3) if len(names) <= 1000 else []
+    told = near or names[:10]
+    more = f" and {len(names) - len(told)} more" if not near and len(names) > len(told) else ""
+    return AddressError(
+        f"The run has no phase {name!r}.",
+        hint=f"{'Did you mean' if near else 'It has'} {', '.join(map(repr, told))}{more}{'?' if near else '.'}",
+    )
+
+
+def runs(found: list[dict[str, Any]]) -> str:
+    """The runs that there are."""
+    return _encode({"runs": found})

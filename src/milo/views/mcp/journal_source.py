@@ -1,0 +1,146 @@
+"""The newest run of a journal, followed while any process works on it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from milo.journal import Follower, JournalError, history, open_reader, output_path
+from milo.journal.lock import Holder
+from milo.journal.run_rows import RunRow, run_rows
+from milo.views.mcp.look import Look, NoRunError
+
+__all__ = ["JournalSource"]
+
+_ENDED = frozenset({"completed", "failed", "cancelled"})
+_RUNS = 100
+
+
+class JournalSource:
+    """Shows the newest run that a journal holds, and the next one as soon as there is one.
+
+    Args:
+        path: The journal's file, which need not be there yet.
+        target: Only runs of this target, resolved; "" for all.
+    """
+
+    polled = True
+
+    def __init__(self, path: Path, target: str = "") -> None:
+        self._path = path
+        self._target = target
+        self._lock = threading.Lock()
+        self._identity: tuple[int, int] | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._follower: Follower | None = None
+
+    def look(self) -> Look:
+        """The newest run as it stands.
+
+        Raises:
+            NoRunError: There is none.
+            JournalError: The journal cannot be read.
+        """
+        with self._lock:
+            try:
+                follower = self._following()
+                # Asked before the records are: a run that ends in between is not taken for dead.
+                holder = follower.holder()
+                follower.poll()
+            except (JournalError, sqlite3.Error) as error:
+                self._close()
+                if isinstance(error, JournalError):
+                    raise
+                raise JournalError(f"The journal {self._path} cannot be read: {error}.") from None
+            return self._looked(follower, holder)
+
+    def _looked(self, follower: Follower, holder: Holder | None) -> Look:
+        replay, state, run = follower.replay, follower.state, follower.row.name
+        status = state.status
+        if status not in _ENDED and holder is None:
+            status = "interrupted"
+        here = holder is not None and holder.host == socket.gethostname()
+        notes = [follower.damage and f"The journal is damaged {follower.damage}.", replay.broken]
+        if follower.lost_lines:
+            notes.append(f"{follower.lost_lines} log lines are damaged and left out.")
+        return Look(
+            run,
+            status,
+            state,
+            replay.phases,
+            time.monotonic() if here else None,
+            " ".join(note for note in notes if note),
+            partial(output_path, self._path, run, state.names),
+        )
+
+    def _following(self) -> Follower:
+        """The follower of what is now the newest run."""
+        row = self._newest()
+        if self._follower is not None and self._follower.row != row:
+            self._follower.close()
+            self._follower = None
+        if self._follower is None:
+            self._follower = Follower(self._path, row.name)
+        return self._follower
+
+    def _newest(self) -> RunRow:
+        identity = self._look_at_file()
+        if identity != self._identity:
+            # Deleted or replaced: what is open would show the old one for ever.
+            self._close()
+        if identity is None:
+            raise NoRunError(f"No run is recorded yet: there is no journal {self._path}.", hint=_START)
+        if self._connection is None:
+            self._connection = open_reader(self._path)
+            self._identity = identity
+        for row in run_rows(self._connection):
+            if not self._target or row.target == self._target:
+                return row
+        of = f" of {self._target}" if self._target else ""
+        raise NoRunError(f"The journal {self._path} holds no run{of} yet.", hint=_START)
+
+    def _look_at_file(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The newest runs, a hundred at most.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        if self._look_at_file() is None:
+            return []
+        found = (info for info in history(self._path) if not self._target or info.row.target == self._target)
+        return [info.as_dict() for info in itertools.islice(found, _RUNS)]
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Nothing in this process changes when another one records."""
+        return lambda: None
+
+    def close(self) -> None:
+        """Release the journal."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        follower, self._follower = self._follower, None
+        connection, self._connection = self._connection, None
+        if follower is not None:
+            follower.close()
+        if connection is not None:
+            connection.close()
+
+
+_START = "It is shown as soon as somebody starts one: milo run."

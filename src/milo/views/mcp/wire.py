@@ -1,0 +1,124 @@
+"""The wire: a server over the process's own stdin and stdout, which nobody else reads or writes meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+import anyio
+import anyio.to_thread
+from mcp.server import Server
+from mcp.server.stdio import stdio_server
+
+from milo.execution.wire import stdout_for_json
+from milo.mask import NO_MASK
+
+if TYPE_CHECKING:
+    from anyio import AsyncFile
+
+__all__ = ["serve"]
+
+
+def serve(
+    server: Server[Any],
+    *,
+    mask: Callable[[str], str] = NO_MASK,
+    on_start: Callable[[Callable[[], None]], object] = lambda stop: None,
+) -> None:
+    """Serve one client over stdin and stdout until it leaves.
+
+    What anybody prints meanwhile goes to stderr, line by line, and whoever reads stdin finds it at its end.
+
+    Args:
+        server: What to serve.
+        mask: Applied to each line that goes to stderr.
+        on_start: Given a function that ends the serving, from any thread or a signal handler.
+    """
+    with stdout_for_json(mask, "utf-8") as stdout:
+        requests = _private_stdin()
+        anyio.run(_serve, server, requests, stdout, on_start)
+
+
+def _private_stdin() -> TextIO:
+    """The real stdin; descriptor 0 is a null one from here on, so that no child takes requests away."""
+    private = os.dup(0)
+    os.set_inheritable(private, False)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return open(private, encoding="utf-8", errors="replace", newline="\n")
+
+
+async def _serve(
+    server: Server[Any],
+    stdin: TextIO,
+    stdout: TextIO,
+    on_start: Callable[[Callable[[], None]], object],
+) -> None:
+    loop = asyncio.get_running_loop()
+    with anyio.CancelScope() as scope:
+        on_start(partial(_end, loop, scope))
+        lines = cast("AsyncFile[str]", _Lines(stdin, loop))
+        answers = cast("AsyncFile[str]", _Answers(stdout, scope))
+        async with stdio_server(lines, answers) as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())
+
+
+def _end(loop: asyncio.AbstractEventLoop, scope: anyio.CancelScope) -> None:
+    # A loop that was closed meanwhile serves nobody.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(scope.cancel)
+
+
+class _Lines:
+    """Reads lines on a daemon thread: a read that waits for a client keeps no process from ending."""
+
+    def __init__(self, file: TextIO, loop: asyncio.AbstractEventLoop) -> None:
+        # One line ahead at most, so that a client which sends faster than it is answered has to wait.
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue(1)
+        threading.Thread(target=self._read, args=(file, loop), name="milo-mcp-stdin", daemon=True).start()
+
+    def _read(self, file: TextIO, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            for line in file:
+                asyncio.run_coroutine_threadsafe(self._queue.put(line), loop).result()
+            asyncio.run_coroutine_threadsafe(self._queue.put(None), loop).result()
+        except (OSError, ValueError, RuntimeError, asyncio.CancelledError):
+            # The loop was closed meanwhile: nobody waits for a line any more.
+            return
+
+    def __aiter__(self) -> _Lines:
+        return self
+
+    async def __anext__(self) -> str:
+        line = await self._queue.get()
+        if line is None:
+            raise StopAsyncIteration
+        return line
+
+
+class _Answers:
+    """Writes to a client, who may be slow or gone, on a thread that is left behind when the serving ends."""
+
+    def __init__(self, file: TextIO, scope: anyio.CancelScope) -> None:
+        self._file = file
+        self._scope = scope
+
+    async def write(self, text: str) -> None:
+        try:
+            await anyio.to_thread.run_sync(self._write, text, abandon_on_cancel=True)
+        except (OSError, ValueError):
+            # The client is gone, and with it whoever would read the rest.
+            self._scope.cancel()
+
+    def _write(self, text: str) -> None:
+        self._file.write(text)
+        self._file.flush()
+
+    async def flush(self) -> None:
+        """Each message is flushed as it is written."""
