@@ -21,7 +21,7 @@ from milo.cli.parameters import arguments, parse
 from milo.errors import MiloError, TargetError
 from milo.pipeline import Pipeline
 
-__all__ = ["choose_target", "load_pipeline", "resolved"]
+__all__ = ["check_target", "choose_target", "load_pipeline", "resolved"]
 
 _DEFAULT_NAME = "pipeline"
 _DEFAULT_FILE = "pipeline.py"
@@ -87,6 +87,13 @@ def resolved(text: str) -> str:
     return f"{source}:{target.name}"
 
 
+def check_target(text: str) -> None:
+    """Refuse a TARGET that cannot be meant, without loading it. Raises TargetError."""
+    target = _parse(text)
+    if target.is_file:
+        _existing_file(target)
+
+
 def load_pipeline(text: str, pairs: Sequence[str] = ()) -> Pipeline:
     """Load the pipeline that a TARGET names.
 
@@ -148,12 +155,7 @@ def _parse(text: str) -> _Target:
 
 
 def _load_file(target: _Target) -> ModuleType:
-    path = Path(target.source).absolute()
-    if not path.is_file():
-        raise TargetError(
-            f"There is no file {target.source}." if not path.exists() else f"{target.source} is not a file.",
-            hint=_near_files(path),
-        )
+    path = _existing_file(target)
     _import_from(path.parent)
     name = path.stem
     if name in sys.modules or name in sys.stdlib_module_names or not name.isidentifier():
@@ -171,6 +173,16 @@ def _load_file(target: _Target) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     return module
+
+
+def _existing_file(target: _Target) -> Path:
+    path = Path(target.source).absolute()
+    if not path.is_file():
+        raise TargetError(
+            f"There is no file {target.source}." if not path.exists() else f"{target.source} is not a file.",
+            hint=_near_files(path),
+        )
+    return path
 
 
 def _load_module(target: _Target) -> ModuleType:

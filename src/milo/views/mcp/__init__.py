@@ -6,17 +6,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from milo.views.mcp.journal_source import JournalSource
+from milo.views.mcp.launcher import Launched, Launcher, LaunchError, Order
 from milo.views.mcp.look import Source
 from milo.views.mcp.program_source import ProgramSource
 from milo.views.mcp.sdk import require_sdk
 
 if TYPE_CHECKING:
+    from milo.views.mcp.acting import Acting
     from milo.views.mcp.server import make_server
+    from milo.views.mcp.tools import Tools
     from milo.views.mcp.wire import serve
 
-__all__ = ["JournalSource", "ProgramSource", "Source", "make_server", "require_sdk", "serve"]
+__all__ = [
+    "Acting",
+    "JournalSource",
+    "LaunchError",
+    "Launched",
+    "Launcher",
+    "Order",
+    "ProgramSource",
+    "Source",
+    "Tools",
+    "make_server",
+    "require_sdk",
+    "serve",
+]
 
-_HOMES = {"make_server": "server", "serve": "wire"}
+_HOMES = {"Acting": "acting", "Tools": "tools", "make_server": "server", "serve": "wire"}
 
 
 def __getattr__(name: str) -> Any:

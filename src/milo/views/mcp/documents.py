@@ -99,7 +99,9 @@ def graph(look: Look) -> str:
         }
         for phase in look.phases
     ]
-    return _encode({"pipeline": look.state.name, "phases": phases})
+    return _encode(
+        {"pipeline": look.state.name, "run": look.run or None, "note": look.note, "phases": phases}
+    )
 
 
 def logs(look: Look, name: str) -> str:
@@ -115,6 +117,8 @@ def logs(look: Look, name: str) -> str:
     lines = phase.logs[-MAX_LINES:]
     return _encode(
         {
+            "run": look.run or None,
+            "note": look.note,
             "phase": name,
             "status": "interrupted"
             if look.status == "interrupted" and phase.status in _GOING

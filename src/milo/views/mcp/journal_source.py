@@ -14,14 +14,43 @@ from pathlib import Path
 from typing import Any
 
 from milo.journal import Follower, JournalError, history, open_reader, output_path
-from milo.journal.lock import Holder
+from milo.journal.errors import explained
 from milo.journal.run_rows import RunRow, run_rows
 from milo.views.mcp.look import Look, NoRunError
 
-__all__ = ["JournalSource"]
+__all__ = ["JournalSource", "looked"]
 
 _ENDED = frozenset({"completed", "failed", "cancelled"})
 _RUNS = 100
+
+
+def looked(path: Path, follower: Follower) -> Look:
+    """Look at the run that a follower reads, as it stands now.
+
+    Args:
+        path: The journal's file.
+        follower: Used by nobody else meanwhile.
+    """
+    # Asked before the records are: a run that ends in between is not taken for dead.
+    holder = follower.holder()
+    follower.poll()
+    replay, state, run = follower.replay, follower.state, follower.row.name
+    status = state.status
+    if status not in _ENDED and holder is None:
+        status = "interrupted"
+    here = holder is not None and holder.host == socket.gethostname()
+    notes = [follower.damage and f"The journal is damaged {follower.damage}.", replay.broken]
+    if follower.lost_lines:
+        notes.append(f"{follower.lost_lines} log lines are damaged and left out.")
+    return Look(
+        run,
+        status,
+        state,
+        replay.phases,
+        time.monotonic() if here else None,
+        " ".join(note for note in notes if note),
+        partial(output_path, path, run, state.names),
+    )
 
 
 class JournalSource:
@@ -51,35 +80,10 @@ class JournalSource:
         """
         with self._lock:
             try:
-                follower = self._following()
-                # Asked before the records are: a run that ends in between is not taken for dead.
-                holder = follower.holder()
-                follower.poll()
-            except (JournalError, sqlite3.Error) as error:
+                return looked(self._path, self._following())
+            except (JournalError, sqlite3.Error, OSError) as error:
                 self._close()
-                if isinstance(error, JournalError):
-                    raise
-                raise JournalError(f"The journal {self._path} cannot be read: {error}.") from None
-            return self._looked(follower, holder)
-
-    def _looked(self, follower: Follower, holder: Holder | None) -> Look:
-        replay, state, run = follower.replay, follower.state, follower.row.name
-        status = state.status
-        if status not in _ENDED and holder is None:
-            status = "interrupted"
-        here = holder is not None and holder.host == socket.gethostname()
-        notes = [follower.damage and f"The journal is damaged {follower.damage}.", replay.broken]
-        if follower.lost_lines:
-            notes.append(f"{follower.lost_lines} log lines are damaged and left out.")
-        return Look(
-            run,
-            status,
-            state,
-            replay.phases,
-            time.monotonic() if here else None,
-            " ".join(note for note in notes if note),
-            partial(output_path, self._path, run, state.names),
-        )
+                raise explained(error, self._path, "read") from None
 
     def _following(self) -> Follower:
         """The follower of what is now the newest run."""
