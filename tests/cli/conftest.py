@@ -66,8 +66,14 @@ class Cli:
         self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.Popen[Any]:
         """Start milo without waiting; it is ended with the test whatever happens."""
+        return self.python("-m", "milo", *arguments, env=env, **options)
+
+    def python(
+        self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[Any]:
+        """Start Python without waiting; it is ended with the test whatever happens."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "milo", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=environment(**(env or {})),
             **options,
