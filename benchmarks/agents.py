@@ -1,0 +1,154 @@
+"""Prints what agents cost: the time to a server's first answer, and a run that five agents follow beside one alone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from mcp import Client, MCPError
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+TIMELINE = "milo://pipeline/timeline"
+MILO = [sys.executable, "-m", "milo"]
+SDK = [sys.executable, "-c", "import os, mcp.server, mcp.server.stdio; os._exit(0)"]
+ASKED = [
+    {
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "bench", "version": "1"},
+        },
+        "id": 1,
+    },
+    {"method": "notifications/initialized"},
+    {"method": "resources/read", "params": {"uri": TIMELINE}, "id": 2},
+]
+WIDE = """
+import time
+from milo import Phase, Pipeline
+
+def work():
+    time.sleep({sleep})
+
+pipeline = Pipeline("wide", *(Phase(f"p{{number}}", work, parallel=True) for number in range({count})))
+"""
+
+
+def main() -> int:
+    """Measure both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--phases", type=int, default=10_000)
+    parser.add_argument("--agents", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        _first_answer(folder, options.rounds)
+        # Phases that do nothing leave the agents no time to look; those that wait a moment are what people watch.
+        for sleep in (0.0, 0.01):
+            _followed(folder, sleep, options)
+    return 0
+
+
+def _first_answer(folder: str, rounds: int) -> None:
+    Path(folder, "pipeline.py").write_text(WIDE.format(count=10, sleep=0.0), "utf-8")
+    subprocess.run([*MILO, "run", "--quiet"], cwd=folder, check=True)
+    pairs = [(_time(SDK, folder), _time_answer(folder)) for _ in range(rounds)]
+    more = [answer - sdk for sdk, answer in pairs]
+    print(
+        f"milo mcp: first read answered {statistics.median(more) * 1000:.0f} ms after the SDK's own import "
+        f"({statistics.median(sdk for sdk, _ in pairs) * 1000:.0f} ms); worst of {rounds}: {max(more) * 1000:.0f} ms"
+    )
+
+
+def _time(command: list[str], folder: str) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True)
+    return time.perf_counter() - started
+
+
+def _time_answer(folder: str) -> float:
+    started = time.perf_counter()
+    with subprocess.Popen(
+        [*MILO, "mcp"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        for message in ASKED:
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        server.stdin.flush()
+        while json.loads(server.stdout.readline()).get("id") != 2:
+            pass
+        took = time.perf_counter() - started
+        server.stdin.close()
+    return took
+
+
+def _followed(folder: str, sleep: float, options: argparse.Namespace) -> None:
+    Path(folder, "pipeline.py").write_text(WIDE.format(count=options.phases, sleep=sleep), "utf-8")
+    ratios, reads = [], []
+    for _ in range(options.rounds):
+        alone = _time([*MILO, "run", "--quiet", "-j", "16"], folder)
+        took, read = asyncio.run(_run_followed(folder, options.agents))
+        ratios.append(took / alone)
+        reads.append(read)
+    kind = f"wait {sleep * 1000:.0f} ms" if sleep else "do nothing"
+    print(
+        f"{options.phases:,} phases that {kind}, followed by {options.agents} agents: "
+        f"{statistics.median(ratios):.2f} of the run alone ({min(ratios):.2f} to {max(ratios):.2f}); "
+        f"{statistics.median(reads):.0f} reads an agent"
+    )
+
+
+async def _run_followed(folder: str, agents: int) -> tuple[float, float]:
+    """How long the run took, and how often each agent has read on the average."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(_client(folder)) for _ in range(agents)]
+        over = asyncio.Event()
+        following = [asyncio.create_task(_follow(client, over)) for client in clients]
+        started = time.perf_counter()
+        run = await asyncio.create_subprocess_exec(*MILO, "run", "--quiet", "-j", "16", cwd=folder)
+        assert await run.wait() == 0
+        took = time.perf_counter() - started
+        over.set()
+        reads = [await each for each in following]
+    return took, statistics.mean(reads)
+
+
+@asynccontextmanager
+async def _client(folder: str) -> AsyncIterator[Any]:
+    server = StdioServerParameters(command=sys.executable, args=["-m", "milo", "mcp"], cwd=folder)
+    async with Client(stdio_client(server), mode="2026-07-28", cache=None, read_timeout_seconds=60) as client:
+        yield client
+
+
+async def _follow(client: Any, over: asyncio.Event) -> int:
+    """Read at every update, until the run that began meanwhile is seen to be over."""
+    reads = 0
+    before = ""
+    async with client.listen(resource_subscriptions=[TIMELINE]) as told:
+        async for _ in told:
+            try:
+                text = (await client.read_resource(TIMELINE)).contents[0].text
+            except MCPError:
+                continue
+            timeline = json.loads(text)
+            reads += 1
+            if over.is_set() and timeline["status"] == "completed" and timeline["progress"] == 1.0:
+                return reads
+            before = text
+    raise AssertionError(f"the agent was not told of the end: {before[:200]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
