@@ -221,7 +221,7 @@ def test_a_command_registers_itself(mark: Mark, call: str) -> None:
     more = (
         "from milo.execution.guard import Guard\n"
         "def hold(*args, **kwargs):\n"
-        "    print('begun', flush=True)\n"
+        "    os.write(1, b'begun\\n')\n"
         "    threading.Event().wait()\n"
         "Guard.add = hold\n" + call
     )
