@@ -16,6 +16,7 @@ __all__ = ["Config", "load_config"]
 _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "target": (str, 'text such as "build.py:pipeline"'),
     "jobs": (int, "a whole number of at least 1"),
+    "executor": (str, '"threads", "processes", "dask" or "dask:tcp://host:port"'),
     "keep_going": (bool, "true or false"),
     "grace": ((int, float), "a number of seconds of at least 0"),
     "plain": (bool, "true or false"),
@@ -40,6 +41,7 @@ class Config:
     folder: Path | None = None
     target: str | None = None
     jobs: int | None = None
+    executor: str | None = None
     keep_going: bool | None = None
     grace: float | None = None
     plain: bool | None = None

@@ -16,8 +16,9 @@ from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.saga.task import SagaTask
 from milo.session.arguments import check_arguments, check_declaration
-from milo.session.programs import Durability, recorded
+from milo.session.programs import Durability, part_of, recorded
 from milo.session.session import MARGIN_S, RunResult, Session
+from milo.session.workers import released_on_error, workers_for
 
 __all__ = ["AsyncSession", "arun"]
 
@@ -106,16 +107,16 @@ async def arun(
     check_arguments(pipeline, max_workers, grace, on_state)
     hidden = mask_of(mask, os.environ)
     check_declaration(pipeline, hidden)
-    pipeline, recording = recorded(pipeline, only, journal, resume, durability, serializer)
-    session = AsyncSession(
-        pipeline,
-        max_workers=max_workers,
-        executor=executor,
-        keep_going=keep_going,
-        on_state=on_state,
-        grace=grace,
-        mask=hidden,
-        recording=recording,
-        coroutines=LoopCoroutines(loop),
-    )
+    pipeline, only = part_of(pipeline, only)
+    workers = workers_for(executor, pipeline, max_workers=max_workers, coroutines=LoopCoroutines(loop))
+    with released_on_error(workers):
+        session = AsyncSession(
+            pipeline,
+            executor=workers,
+            keep_going=keep_going,
+            on_state=on_state,
+            grace=grace,
+            mask=hidden,
+            recording=recorded(pipeline, only, journal, resume, durability, serializer),
+        )
     return await session.arun()

@@ -13,12 +13,13 @@ from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.session.arguments import check_arguments, check_declaration
 from milo.session.session import RunResult, Session
+from milo.session.workers import released_on_error, workers_for
 from milo.signals import stopping_on_signals
 
 if TYPE_CHECKING:
     from milo.session.recording import Recording
 
-__all__ = ["recorded", "run"]
+__all__ = ["part_of", "recorded", "run"]
 
 Durability = Literal["process", "power"]
 
@@ -63,8 +64,8 @@ def run(
 
     Raises:
         JournalError: The run cannot be recorded or resumed.
-        StateError: An argument is refused, or an event loop runs in this thread.
-        PipelineError: `only` names a phase that does not exist.
+        StateError: An argument is refused, the executor cannot be had, or an event loop runs in this thread.
+        PipelineError: `only` names a phase that does not exist, or a handler cannot be sent to where it shall run.
         KeyboardInterrupt: After the run was cancelled by it.
     """
     if _loop_runs_here():
@@ -76,41 +77,44 @@ def run(
     check_arguments(pipeline, max_workers, grace, on_state)
     hidden = mask_of(mask, os.environ)
     check_declaration(pipeline, hidden)
-    pipeline, recording = recorded(pipeline, only, journal, resume, durability, serializer)
-    session = Session(
-        pipeline,
-        max_workers=max_workers,
-        executor=executor,
-        keep_going=keep_going,
-        on_state=on_state,
-        grace=grace,
-        mask=hidden,
-        recording=recording,
-    )
+    pipeline, only = part_of(pipeline, only)
+    with released_on_error(workers_for(executor, pipeline, max_workers=max_workers)) as workers:
+        session = Session(
+            pipeline,
+            executor=workers,
+            keep_going=keep_going,
+            on_state=on_state,
+            grace=grace,
+            mask=hidden,
+            recording=recorded(pipeline, only, journal, resume, durability, serializer),
+        )
     if not handle_signals:
         return session.run()
     with stopping_on_signals(session.cancel, session.hurry):
         return session.run()
 
 
+def part_of(pipeline: Pipeline, only: Iterable[str]) -> tuple[Pipeline, tuple[str, ...]]:
+    """The part of `pipeline` that is to run, and the names that were given for it."""
+    only = tuple(only) if not isinstance(only, str) else (only,)
+    return (pipeline.subset(only) if only else pipeline), only
+
+
 def recorded(
     pipeline: Pipeline,
-    only: Iterable[str],
+    only: tuple[str, ...],
     journal: str | os.PathLike[str] | None,
     resume: str | bool | None,
     durability: Durability,
     serializer: str,
-) -> tuple[Pipeline, Recording | None]:
-    """The part of `pipeline` that is to run, and its recording if a journal is asked for; arguments as for `run`."""
-    only = tuple(only) if not isinstance(only, str) else (only,)
-    if only:
-        pipeline = pipeline.subset(only)
+) -> Recording | None:
+    """The recording of a run if a journal is asked for; arguments as for `run`."""
     if journal is None:
         if resume:
             raise StateError(
                 f"resume={resume!r} needs the journal that holds the run.", hint="Pass journal=PATH as well."
             )
-        return pipeline, None
+        return None
     # Imported here: few programs record, and SQLite takes its time to load.
     from pathlib import Path
 
@@ -121,8 +125,8 @@ def recorded(
         Path(journal), durability=durability, serializer=serializer, only=only, on_message=log.warning
     )
     if not resume:
-        return pipeline, begin(pipeline, options)
-    return pipeline, take_over(pipeline, options, None if resume is True else resume)
+        return begin(pipeline, options)
+    return take_over(pipeline, options, None if resume is True else resume)
 
 
 def _loop_runs_here() -> bool:

@@ -11,19 +11,12 @@ from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from milo.action import Action
 from milo.clock import Clock, SystemClock
 from milo.errors import StateError
-from milo.execution import (
-    Capture,
-    Coroutines,
-    CoroutineThread,
-    ThreadWorkers,
-    current_capture,
-    default_workers,
-)
+from milo.execution import Capture, Coroutines, current_capture
 from milo.execution.groups import ProcessGroups, current_groups
 from milo.mask import NO_MASK, Mask, current_mask
 from milo.outbox import Outbox, View
@@ -33,6 +26,7 @@ from milo.saga.ports import Executor, current_job
 from milo.saga.task import SagaTask
 from milo.session.arguments import check_arguments, check_declaration, check_executor
 from milo.session.news import News
+from milo.session.workers import workers_for
 from milo.store import Dispatch, GetState, Middleware, Store
 
 if TYPE_CHECKING:
@@ -123,8 +117,9 @@ class Session:
         self.grace = grace
         self._clock = clock if clock is not None else SystemClock()
         self._executor = executor
+        self._workers: Executor | None = None
         self.left_behind = False
-        self._coroutines = coroutines if coroutines is not None else CoroutineThread()
+        self._coroutines = coroutines
         self._context = context.copy() if context is not None else copy_context()
         self._groups = ProcessGroups()
         self._context.run(current_groups.set, self._groups)
@@ -153,7 +148,9 @@ class Session:
             capture = Capture()
             self._cleanup.callback(capture.close)
             self._context.run(current_capture.set, capture)
-        executor = self._workers()
+        executor = self._workers = workers_for(
+            self._executor, self.pipeline, max_workers=self._max_workers, coroutines=self._coroutines
+        )
         recording = self._recording
         if recording is not None:
             recording.failed = self.cancel
@@ -182,19 +179,6 @@ class Session:
             # The outer run waits for this one to end.
             self._cleanup.callback(outer.on_cancel(self.cancel))
         return task
-
-    def _workers(self) -> Executor:
-        """What the handlers run on."""
-        executor = self._executor
-        if hasattr(executor, "wake"):
-            return cast(Executor, executor)
-        if executor in (None, "threads") and not any(phase.runs_on for phase in self.pipeline.phases):
-            return ThreadWorkers(self._max_workers or default_workers(), coroutines=self._coroutines)
-        # Imported here: most runs need nothing but threads.
-        from milo.execution.choosing import placed_workers
-
-        phases, coroutines = self.pipeline.phases, self._coroutines
-        return placed_workers(executor, phases, max_workers=self._max_workers, coroutines=coroutines)
 
     def cancel(self) -> None:
         """Ask the run to end as `cancelled`; whoever is in `wait` sees to it.
@@ -319,6 +303,8 @@ class Session:
             # It came in the middle of the start.
             if self._store is not None:
                 self._store.shutdown()
+            elif self._workers is not None:
+                self._workers.close()
             self._cleanup.close()
             return
         try:

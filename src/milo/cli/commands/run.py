@@ -9,20 +9,22 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from milo.action import INIT, Action
 from milo.cli.app import Invocation
-from milo.cli.ci import ci_option, stdout_for_github, summary_file, wants_github
-from milo.cli.config import Config, load_config
+from milo.cli.ci import ci_option, stdout_for_github, wants_github
+from milo.cli.config import load_config
 from milo.cli.detail import detail_option, run_in_detail, wants_detail
-from milo.cli.mode import is_true, wants_color, wants_live
+from milo.cli.mode import is_true, wants_live
 from milo.cli.notes import Notes
 from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
 from milo.cli.parameters import parse
+from milo.cli.placing import chosen_executor, executor_option, placed
 from milo.cli.recording import Journaling, Unfinished, plan_lines, recording_options
+from milo.cli.settings import Settings, first
+from milo.cli.showing import views_of
 from milo.cli.signals import INTERRUPTED
 from milo.cli.target import load_pipeline, resolved
 from milo.errors import StateError
@@ -34,40 +36,17 @@ from milo.mask import Mask, mask_of
 from milo.session import Session
 from milo.session.recording import JournalOptions, Recording, begin
 from milo.session.recording import resume as resume_run
+from milo.session.workers import released_on_error
 from milo.views.format import Output
-from milo.views.summary import SummaryView
 
 if TYPE_CHECKING:
     from milo.pipeline import Pipeline
-    from milo.session import View
+    from milo.saga.ports import Executor
     from milo.views.detail import DetailView
 
 __all__ = ["command"]
 
-T = TypeVar("T")
-
 _STATUS = {"completed": 0, "failed": 1, "cancelled": INTERRUPTED}
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What was asked for, from options, environment and configuration together."""
-
-    words: tuple[str, ...]
-    params: tuple[str, ...]
-    jobs: int | None
-    keep_going: bool
-    grace: float
-    dry_run: bool
-    plain: bool
-    tui: bool
-    github: bool
-    json: bool
-    quiet: bool
-    color: bool | None
-    mask: Mask
-    journaling: Journaling
-    config: Config
 
 
 def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -87,6 +66,7 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
     envvar="MILO_JOBS",
     help="Run at most N phases at once.",
 )
+@executor_option
 @click.option(
     "-k",
     "--keep-going/--no-keep-going",
@@ -136,6 +116,7 @@ def command(
     words: tuple[str, ...],
     params: tuple[str, ...],
     jobs: int | None,
+    executor: str | None,
     keep_going: bool | None,
     grace: float | None,
     dry_run: bool,
@@ -163,6 +144,7 @@ def command(
       milo run                              all of pipeline.py
       milo run build.py render assets       two phases, and what they need
       milo run build.py -p output=site -j 4
+      milo run build.py --executor processes
       milo run build.py --tui               in detail, with the log of each phase
       milo run build.py --json | jq .type
 
@@ -173,14 +155,15 @@ def command(
     config = load_config(Path.cwd())
     if color is None and is_true(os.environ.get("MILO_NO_COLOR", "")):
         color = False
-    settings = _Settings(
+    settings = Settings(
         words=words,
         params=params,
-        jobs=_first(jobs, config.jobs),
-        keep_going=bool(_first(keep_going, config.keep_going)),
-        grace=float(_first(grace, config.grace, 5.0) or 0.0),
+        jobs=first(jobs, config.jobs),
+        executor=chosen_executor(executor, config),
+        keep_going=bool(first(keep_going, config.keep_going)),
+        grace=float(first(grace, config.grace, 5.0) or 0.0),
         dry_run=dry_run,
-        plain=bool(_first(plain, config.plain)),
+        plain=bool(first(plain, config.plain)),
         tui=wants_detail(
             click.get_current_context(),
             config,
@@ -194,8 +177,8 @@ def command(
             {"tui": "--tui", "as_json": "--json", "plain": "--plain", "quiet": "--quiet"},
         ),
         json=as_json,
-        quiet=bool(_first(quiet, config.quiet)),
-        color=_first(color, config.color),
+        quiet=bool(first(quiet, config.quiet)),
+        color=first(color, config.color),
         mask=_mask((*masked, *(config.mask or ()))),
         journaling=Journaling.of(journal, no_journal, resume, durability, keep, config, os.environ),
         config=config,
@@ -214,11 +197,7 @@ def _mask(names: tuple[str, ...]) -> Mask:
         raise click.UsageError(str(error)) from error
 
 
-def _first(*values: T | None) -> T | None:
-    return next((value for value in values if value is not None), None)
-
-
-def _run(settings: _Settings, out: Output) -> int:
+def _run(settings: Settings, out: Output) -> int:
     # Before the pipeline is loaded, so that logging handlers which its file makes are routed as well.
     with capture_output():
         asked = _asked(settings)
@@ -233,27 +212,39 @@ def _run(settings: _Settings, out: Output) -> int:
             tty=out.isatty(),
             plain=settings.plain or settings.json or settings.quiet or settings.tui or settings.github,
         )
-        notes = Notes(settings.mask)
         pipeline = pipeline.replace(capture_output=True)
-        recording = _recording(pipeline, settings, asked, notes)
-        if recording is not None and recording.plan is not None and not (settings.json or settings.quiet):
-            out.write(plan_lines(recording.run_id, recording.plan))
-        notes.hold()
-        try:
-            return _run_recorded(pipeline, settings, out, live, recording)
-        finally:
-            notes.release()
+        with released_on_error(placed(settings.executor, pipeline, settings.jobs)) as workers:
+            return _run_noted(pipeline, settings, asked, out, live, workers)
+
+
+def _run_noted(
+    pipeline: Pipeline, settings: Settings, asked: _Asked, out: Output, live: bool, workers: Executor
+) -> int:
+    notes = Notes(settings.mask)
+    recording = _recording(pipeline, settings, asked, notes)
+    if recording is not None and recording.plan is not None and not (settings.json or settings.quiet):
+        out.write(plan_lines(recording.run_id, recording.plan))
+    notes.hold()
+    try:
+        return _run_recorded(pipeline, settings, out, live, workers, recording)
+    finally:
+        notes.release()
 
 
 def _run_recorded(
-    pipeline: Pipeline, settings: _Settings, out: Output, live: bool, recording: Recording | None
+    pipeline: Pipeline,
+    settings: Settings,
+    out: Output,
+    live: bool,
+    workers: Executor,
+    recording: Recording | None,
 ) -> int:
-    views = _views(pipeline, settings, out, live, recording)
+    views = views_of(pipeline, settings, out, live, workers.workers, recording)
     # The detail view has the screen to its end; the summary is written when it is gone.
     after = views.pop() if settings.tui else None
     session = Session(
         pipeline,
-        max_workers=settings.jobs,
+        executor=workers,
         keep_going=settings.keep_going,
         grace=settings.grace,
         mask=settings.mask,
@@ -290,7 +281,7 @@ class _Asked:
     run: str | None = None
 
 
-def _asked(settings: _Settings) -> _Asked:
+def _asked(settings: Settings) -> _Asked:
     journaling = settings.journaling
     if journaling.resume is None or journaling.path is None:
         target, phases = find_target(settings.words, settings.config)
@@ -303,7 +294,7 @@ def _asked(settings: _Settings) -> _Asked:
     return _Asked(target, settings.params or before.pairs, tuple(phases) or before.only, before.run)
 
 
-def _recording(pipeline: Pipeline, settings: _Settings, asked: _Asked, notes: Notes) -> Recording | None:
+def _recording(pipeline: Pipeline, settings: Settings, asked: _Asked, notes: Notes) -> Recording | None:
     journaling = settings.journaling
     if journaling.path is None:
         return None
@@ -326,42 +317,3 @@ def _plan(pipeline: Pipeline, as_json: bool) -> str:
     if as_json:
         return json.dumps({"pipeline": pipeline.name, "phases": order}) + "\n"
     return "".join(f"{name}\n" for name in order)
-
-
-def _views(
-    pipeline: Pipeline, settings: _Settings, out: Output, live: bool, recording: Recording | None
-) -> list[View]:
-    # Imported where chosen: only the live view needs rich.
-    if settings.json:
-        from milo.views.json_lines import JsonLinesView
-
-        return [JsonLinesView(out)]
-    color = wants_color(os.environ, tty=out.isatty(), flag=settings.color)
-    summary = SummaryView(
-        pipeline,
-        out,
-        color=color,
-        quiet=settings.quiet,
-        workers=settings.jobs,
-        output_path=recording.output_path if recording is not None else None,
-    )
-    if settings.github:
-        from milo.views.github import GithubOutput, GithubView
-
-        log = cast(GithubOutput, out)
-        return [GithubView(log, color=color, summary=summary_file(os.environ)), summary]
-    if settings.tui:
-        from milo.views.detail import DetailView
-
-        before = recording.state if recording is not None else None
-        state = before or pipeline.build_reducer()(None, Action(INIT))
-        return [DetailView(state, color=settings.color, asks=True, closes=True), summary]
-    if settings.quiet:
-        return [summary]
-    if live:
-        from milo.views.progress import ProgressView
-
-        return [ProgressView(out, color=color), summary]
-    from milo.views.plain import PlainView
-
-    return [PlainView(out, color=color), summary]
