@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from milo.pipeline import Pipeline
     from milo.saga.ports import Executor
 
-__all__ = ["chosen_executor", "executor_option", "placed"]
+__all__ = ["chosen_executor", "executor_option", "placed", "preload"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,6 +74,15 @@ def _checked(name: str, source: str) -> str:
     except StateError as error:
         raise click.UsageError(f"{source}: {error}") from error
     return name
+
+
+def preload(executor: str) -> None:
+    """Import what an executor needs while no file beside a pipeline can stand in for a module of the library's.
+
+    Args:
+        executor: One that `chosen_executor` gave.
+    """
+    import_module(f"milo.execution.{executor.partition(':')[0]}")
 
 
 def placed(executor: str, pipeline: Pipeline, jobs: int | None) -> Executor:

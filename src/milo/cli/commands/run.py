@@ -21,7 +21,7 @@ from milo.cli.mode import is_true, wants_live
 from milo.cli.notes import Notes
 from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
 from milo.cli.parameters import parse
-from milo.cli.placing import chosen_executor, executor_option, placed
+from milo.cli.placing import chosen_executor, executor_option, placed, preload
 from milo.cli.recording import Journaling, Unfinished, plan_lines, recording_options
 from milo.cli.settings import Settings, first
 from milo.cli.showing import views_of
@@ -201,6 +201,7 @@ def _run(settings: Settings, out: Output) -> int:
     # Before the pipeline is loaded, so that logging handlers which its file makes are routed as well.
     with capture_output():
         asked = _asked(settings)
+        preload(settings.executor)
         pipeline = load_pipeline(asked.target, asked.pairs)
         if asked.phases:
             pipeline = pipeline.subset(asked.phases)
