@@ -77,6 +77,7 @@ class Worker:
         self._ended = False
         self._groups: dict[int, bool] = {}
         self._ready = False
+        self._late = False
         self._heeds = False
         self._killed = False
         self.usable = True
@@ -127,6 +128,7 @@ class Worker:
         until = time.monotonic() + _START_S
         while not self._ready and not (job.cancelled and self._stop(job) == 0.0):
             if time.monotonic() > until:
+                self._late = True
                 self.kill()
             self._step(until)
 
@@ -223,6 +225,11 @@ class Worker:
                 hint=_reason(self._process.returncode),
             )
         told = f" It wrote: {last[-1]}" if last else ""
+        if self._late:
+            raise WorkerError(
+                f"A worker process was not ready after {_START_S:g} s.{told}",
+                hint="Something that Python loads when it starts, such as sitecustomize, may be waiting.",
+            )
         raise WorkerError(
             f"A worker process did not start: it {_outcome(self._process.returncode)}.{told}",
             hint=f"It is started with {sys.executable!r} and this program's import path.",
@@ -313,4 +320,8 @@ def _outcome(status: int) -> str:
 def _reason(status: int) -> str:
     if status == -signal.SIGKILL:
         return "Somebody has killed it, as the system does when memory runs out."
-    return "" if status < 0 else "Something in it has called os._exit."
+    return (
+        ""
+        if status < 0
+        else "Something in it has called os._exit, or has closed descriptors that are not its own."
+    )

@@ -10,14 +10,16 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from importlib.machinery import ModuleSpec
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 from milo.execution.framing import Frames
 from milo.execution.groups import Led, ProcessGroups, current_groups
 from milo.execution.placement import WorkerError
-from milo.execution.remote import Errand, RemoteHost, RemoteJob, packed_outcome
+from milo.execution.remote import Errand, RemoteHost, RemoteJob, flush_streams, packed_outcome
+from milo.execution.streams import Streams
 
 __all__ = ["is_importing_main", "main"]
 
@@ -99,6 +101,8 @@ class Worker:
         self._busy = False
         self._name = ""
         self._frames: dict[str, Frames] = {}
+        self._streams: Streams | None = None
+        self._pid = os.getpid()
         self.groups = _ToldGroups(self)
 
     def serve(self) -> None:
@@ -112,6 +116,7 @@ class Worker:
         sys.argv[:] = told["argv"]
         _Unpickler.program = told["program"]
         sys.meta_path.append(FilesByName(told["files"]))
+        self._streams = Streams()
         host = RemoteHost()
         host.context.run(current_groups.set, self.groups)
         threading.Thread(target=self._listen, name="milo-listen", daemon=True).start()
@@ -159,12 +164,18 @@ class Worker:
         self.send(HEEDS)
 
     def outcome(self, value: Any, error: BaseException | None) -> None:
+        if os.getpid() != self._pid:
+            _end_fork(error)
         self._job = None
+        if self._streams is not None and not self._streams.restored():
+            os._exit(1)  # nothing that it could be told by can be trusted
         packed = packed_outcome(self._name, value, error)
         self._busy = False
         self.send(OUTCOME + packed)
 
     def send(self, message: bytes) -> None:
+        if os.getpid() != self._pid:
+            return  # what the handler has forked shares the pipe, and is no attempt
         with self._sending:
             self._connection.send_bytes(message)
 
@@ -173,6 +184,18 @@ def _end_session() -> None:
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
+
+
+def _end_fork(error: BaseException | None) -> NoReturn:
+    """End a process that the handler has forked and that has come to the handler's end, as a program ends."""
+    status = 0
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+        status = 1
+    flush_streams()
+    os._exit(status & 0xFF)
 
 
 def main(descriptor: int) -> None:
