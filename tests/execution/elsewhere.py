@@ -120,3 +120,85 @@ def once_then_fine() -> str:
     if current_phase().attempt == 1:
         os._exit(9)
     return "fine"
+
+
+def spoils_streams() -> None:
+    """Closes or redirects what it writes to, in the way that its phase is called after."""
+    how = current_phase().name
+    if how == "descriptor":
+        os.closerange(0, 3)
+    elif how == "stream":
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            stream.close()
+    elif how == "redirected":
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - left open on purpose
+    else:
+        sys.stdin = sys.stdout = sys.stderr = None  # type: ignore[assignment]
+
+
+def uses_streams() -> tuple[int, str]:
+    print("printed")
+    os.write(1, b"written\n")
+    print("wrong", file=sys.stderr)
+    return os.getpid(), sys.stdin.read()
+
+
+def closes_all() -> None:
+    os.closerange(0, 1024)
+
+
+def forks() -> str:
+    """Comes to its end twice; the fork, in the way that its phase is called after, well before its parent."""
+    child = os.fork()
+    if child:
+        return f"parent of one that ended with {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}"
+    if current_phase().name == "raises":
+        raise ValueError("the fork's")
+    if current_phase().name == "exits":
+        sys.exit(7)
+    print("the fork's")
+    return "the fork's"
+
+
+def leaves_a_fork() -> None:
+    if os.fork() == 0:
+        current_phase().check()
+        time.sleep(1000)
+
+
+def out_of_memory() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (2**29, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    taken = []
+    try:
+        while True:
+            taken.append(bytearray(2**24))
+    finally:
+        taken.clear()
+
+
+class BareError(BaseException):
+    pass
+
+
+def raises_bare() -> None:
+    raise BareError("bare")
+
+
+def floods_and_dies() -> None:
+    for number in range(20_000):
+        os.write(1, b"%06d %s\n" % (number, b"x" * 90))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def reads_stdin() -> tuple[str, bytes]:
+    return sys.stdin.read(), os.read(0, 1)
+
+
+def leaves_threads() -> None:
+    import threading
+
+    for daemon in (True, False):
+        threading.Thread(target=time.sleep, args=(1000,), daemon=daemon).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,67 @@ def test_a_worker_that_ends_before_it_is_ready_fails_the_phase(monkeypatch: pyte
     result = run(Phase("a", elsewhere.pid))
     error = result.state.phase("a").error
     assert "A worker process did not start: it exited with status 1. It wrote: no milo here" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "told"),
+    [("returns", 0, "the fork's"), ("exits", 7, None), ("raises", 1, "ValueError: the fork's")],
+)
+def test_what_a_handler_forks_is_no_second_worker(name: str, status: int, told: str | None) -> None:
+    """Its end is its own: neither the outcome of the phase, nor a taker of the next one."""
+    result = run(Phase(name, elsewhere.forks), Phase("b", elsewhere.pid, depends_on=(name,)))
+    assert result.results[name] == f"parent of one that ended with {status}"
+    assert isinstance(result.results["b"], int)
+    printed = [log.line for log in result.state.phase(name).logs]
+    assert printed[-1:] == ([told] if told else [])
+
+
+@needs_proc
+def test_a_fork_that_is_left_behind_ends_with_the_run(mark: Mark, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+    result = run(Phase("a", elsewhere.leaves_a_fork), Phase("b", elsewhere.pid, depends_on=("a",)))
+    assert result.ok
+    assert eventually(mark.gone)
+
+
+def test_out_of_memory_fails_its_own_phase_alone() -> None:
+    result = run(Phase("a", elsewhere.out_of_memory, policy=SKIP), Phase("b", elsewhere.pid, parallel=True))
+    assert (result.ok, result.state.phase("a").error) == (True, "MemoryError")
+
+
+def test_any_base_exception_fails_the_phase() -> None:
+    result = run(Phase("a", elsewhere.raises_bare))
+    assert (result.state.status, result.state.phase("a").error) == ("failed", "bare")
+
+
+def test_everything_that_was_written_before_a_worker_dies_arrives() -> None:
+    result = run(Phase("a", elsewhere.floods_and_dies, policy=SKIP, max_logs=30_000))
+    assert "was ended by SIGKILL" in result.state.phase("a").error
+    assert [line[:6] for line in lines(result, "a")] == [f"{number:06d}" for number in range(20_000)]
+
+
+def test_there_is_nothing_to_read_on_stdin() -> None:
+    assert run(Phase("a", elsewhere.reads_stdin)).results["a"] == ("", b"")
+
+
+@needs_proc
+def test_threads_that_a_handler_leaves_behind_end_with_the_run(
+    mark: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+    result = run(Phase("a", elsewhere.leaves_threads), Phase("b", elsewhere.pid, depends_on=("a",)))
+    assert result.ok
+    assert eventually(mark.gone)
+
+
+def test_a_worker_that_never_gets_ready_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "print('waiting', flush=True)\nimport threading\nthreading.Event().wait()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(process_handle, "_START_S", 1.0)
+    error = run(Phase("a", elsewhere.pid)).state.phase("a").error
+    assert "A worker process was not ready after 1 s. It wrote: waiting" in error
+    assert "such as sitecustomize" in error

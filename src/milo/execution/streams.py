@@ -44,7 +44,7 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 def _opened(descriptor: int, closed: Any) -> io.TextIOWrapper:
     """A stream like the one that was closed."""
-    return open(  # noqa: SIM115 - it stays open as long as the process
+    return open(
         descriptor,
         "w" if descriptor else "r",
         buffering=1,

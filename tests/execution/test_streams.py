@@ -1,0 +1,51 @@
+"""Descriptors 0 to 2 of a worker process after an attempt that has changed them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from milo import Phase
+
+from . import elsewhere
+from .test_processes import SKIP, lines, run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
+
+
+@pytest.mark.parametrize("how", ["descriptor", "stream", "redirected", "gone"])
+def test_what_an_attempt_has_closed_is_open_for_the_next(how: str) -> None:
+    result = run(
+        Phase("where", elsewhere.pid),
+        Phase(how, elsewhere.spoils_streams, depends_on=("where",), policy=SKIP),
+        Phase("next", elsewhere.uses_streams, depends_on=(how,)),
+    )
+    assert lines(result, "next") == ["printed", "written"]
+    assert lines(result, "next", "stderr") == ["wrong"]
+    assert result.results["next"] == (result.results["where"], "")
+
+
+def test_a_worker_whose_every_descriptor_was_closed_fails_its_phase_alone() -> None:
+    result = run(Phase("a", elsewhere.closes_all, policy=SKIP), Phase("b", elsewhere.pid, depends_on=("a",)))
+    assert "before the phase was done" in result.state.phase("a").error
+    assert "has closed descriptors that are not its own" in result.state.phase("a").error
+    assert result.ok
+
+
+def test_without_its_copies_nothing_can_be_put_right() -> None:
+    program = """
+        import os, sys
+        from milo.execution.streams import Streams
+        streams = Streams()
+        assert streams.restored()
+        os.closerange(0, 2), os.closerange(3, 64)
+        os._exit(0 if not streams.restored() else 1)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], check=False, env=dict(os.environ)
+    )
+    assert ended.returncode == 0
