@@ -90,7 +90,10 @@ def raises_system_exit() -> None:
 
 
 class UnreadableError(Exception):
-    """Pickles, and cannot be read again."""
+    """Pickles, and cannot be read again, not even by what Dask does to make exceptions readable."""
+
+    def __new__(cls, one: str, two: str) -> UnreadableError:
+        return super().__new__(cls, one, two)
 
     def __init__(self, one: str, two: str) -> None:
         super().__init__(f"{one} and {two}")
@@ -202,3 +205,15 @@ def leaves_threads() -> None:
 
     for daemon in (True, False):
         threading.Thread(target=time.sleep, args=(1000,), daemon=daemon).start()
+
+
+class TwoPartError(Exception):
+    """Pickles, and unpickling calls it with one argument."""
+
+    def __init__(self, part: str, number: int) -> None:
+        super().__init__(f"{part} {number}")
+        self.number = number
+
+
+def raises_two_parts() -> None:
+    raise TwoPartError("part", current_phase().attempt)

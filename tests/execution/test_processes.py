@@ -118,6 +118,11 @@ def test_errors_come_back_as_what_they_are() -> None:
         ),
         Phase("b", elsewhere.raises_unreadable, policy=SKIP),
         Phase("c", elsewhere.gives_unpicklable, policy=SKIP),
+        Phase(
+            "e",
+            elsewhere.raises_two_parts,
+            policy=PhasePolicy("retry", 1, 0.0, retry_on=elsewhere.TwoPartError, then="skip"),
+        ),
         Phase("d", elsewhere.raises_system_exit),
     )
     state = result.state
@@ -125,6 +130,7 @@ def test_errors_come_back_as_what_they_are() -> None:
     assert state.phase("b").error == "UnreadableError: one and two"
     assert "The result of phase 'c' cannot be sent back" in state.phase("c").error
     assert "Return plain data" in state.phase("c").error
+    assert (state.phase("e").attempt, state.phase("e").error) == (2, "part 2")
     assert (state.phase("d").status, state.phase("d").error) == ("failed", "SystemExit: enough")
 
 

@@ -15,7 +15,7 @@ from milo.execution.placement import WorkerError
 from milo.execution.remote import Errand, RemoteHost, opened_outcome, packed_outcome
 from milo.saga.effects import SagaCancelled
 
-from .elsewhere import UnreadableError
+from .elsewhere import TwoPartError, UnreadableError
 
 
 class Told:
@@ -114,6 +114,13 @@ def test_a_value_that_cannot_be_sent_is_an_error_with_the_reason() -> None:
 def test_an_error_that_cannot_be_read_again_is_told_in_words() -> None:
     with pytest.raises(WorkerError, match=r"^UnreadableError: one and two"):
         opened_outcome("a", packed_outcome("a", None, UnreadableError("one", "two")))
+
+
+def test_an_error_whose_init_takes_something_else_comes_back_as_what_it_is() -> None:
+    with pytest.raises(TwoPartError, match="part 7") as raised:
+        opened_outcome("a", packed_outcome("a", None, TwoPartError("part", 7)))
+    assert (str(raised.value), raised.value.number) == ("part 7", 7)
+    assert "Raised in another process" in raised.value.__notes__[0]
 
 
 def test_an_error_whose_text_fails_is_told_all_the_same() -> None:

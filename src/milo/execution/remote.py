@@ -176,15 +176,33 @@ def packed_outcome(
             )
     else:
         _add_traceback(error)
-    try:
-        packed = dumps((None, error))
-        pickle.loads(packed)
-    except Exception:  # noqa: BLE001 - an exception's own code may raise anything
-        stand_in = WorkerError(f"{type(error).__name__}: {_text(error)}")
-        for note in getattr(error, "__notes__", ()):
-            stand_in.add_note(note)
-        return dumps((None, stand_in))
-    return packed
+    for sent in (error, _Anew(error)):
+        # An exception's own code may raise anything.
+        with suppress(Exception):
+            packed = dumps((None, sent))
+            pickle.loads(packed)
+            return packed
+    stand_in = WorkerError(f"{type(error).__name__}: {_text(error)}")
+    for note in getattr(error, "__notes__", ()):
+        stand_in.add_note(note)
+    return dumps((None, stand_in))
+
+
+class _Anew:
+    """An exception that is unpickled without its ``__init__``, which often takes something else than it hands on."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_anew, (type(self._error), self._error.args, self._error.__dict__)
+
+
+def _made_anew(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 def opened_outcome(name: str, data: bytes) -> Any:
