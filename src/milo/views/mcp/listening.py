@@ -47,13 +47,14 @@ class Subscriptions:
             await send(event_to_notification(ResourceUpdated(uri=uri), meta))
 
         honored = types.SubscriptionFilter(resource_subscriptions=wanted or None)
-        await send(
-            types.SubscriptionsAcknowledgedNotification(
-                params=types.SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=meta)
-            )
-        )
+        # Joined before anything is awaited, so that the limit holds however many ask at once.
         updates.join(key, subscriber)
         try:
+            await send(
+                types.SubscriptionsAcknowledgedNotification(
+                    params=types.SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=meta)
+                )
+            )
             await subscriber.deliver(tell)
         finally:
             updates.leave(key)

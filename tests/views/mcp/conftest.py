@@ -1,0 +1,28 @@
+"""What the tests of the server for agents share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from milo.pipeline import set_active_pipeline
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["legacy", "2026-07-28"])
+def era(request: pytest.FixtureRequest) -> str:
+    """Both eras of the protocol."""
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def nothing_published() -> Iterator[None]:
+    """Each test begins and ends with no published run."""
+    set_active_pipeline(None)
+    yield
+    set_active_pipeline(None)

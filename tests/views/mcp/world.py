@@ -1,0 +1,226 @@
+"""What the tests of the server for agents share: sources that are moved by hand, runs that are scripted, and clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from mcp.client import Client
+from mcp.client._memory import InMemoryTransport
+from mcp.server import Server
+from mcp.shared.exceptions import MCPError
+
+from milo import Action, PhaseStatus, Pipeline, PipelineState
+from milo.journal.journal import Journal
+from milo.journal.recorder import Recorder
+from milo.views.mcp import Launched, LaunchError, Order
+from milo.views.mcp.look import Look, NoRunError
+from tests.journal.world import begin, pipeline_of, start
+
+TARGET = "/home/build.py:pipeline"
+WAIT_S = 20
+"""Longer than anything takes; only a test that fails waits so long."""
+
+
+def state_of(*statuses: str, name: str = "p", **more: Any) -> PipelineState:
+    """A state with phases a, b, c... of these statuses."""
+    phases = [PhaseStatus(chr(97 + at), status) for at, status in enumerate(statuses)]
+    return PipelineState(name, phases, **more)
+
+
+def look_at(state: PipelineState, **more: Any) -> Look:
+    """A look at a state."""
+    fields: dict[str, Any] = {"run": "r1", "status": state.status, "phases": None}
+    return Look(state=state, **{**fields, **more})
+
+
+class FakeSource:
+    """A source that shows what it is given, and counts how often it is asked."""
+
+    def __init__(self, shown: Look | Exception | None = None, *, polled: bool = False) -> None:
+        self.polled = polled
+        self.shown = shown
+        self.known: list[dict[str, Any]] | Exception = []
+        self.looks = 0
+        self.closed = 0
+        self.wakers: list[Callable[[], None]] = []
+
+    def look(self) -> Look:
+        self.looks += 1
+        shown = self.shown
+        if shown is None:
+            raise NoRunError("There is no run.", hint="Start one.")
+        if isinstance(shown, Exception):
+            raise shown
+        return shown
+
+    def runs(self) -> list[dict[str, Any]]:
+        if isinstance(self.known, Exception):
+            raise self.known
+        return self.known
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        self.wakers.append(wake)
+        return lambda: self.wakers.remove(wake)
+
+    def show(self, shown: Look | Exception | None) -> None:
+        """Show something else from now on, and tell whoever watches."""
+        self.shown = shown
+        for wake in list(self.wakers):
+            wake()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class FakeRun:
+    """The process of a run that goes on as the test says, recorded as a run of this process."""
+
+    def __init__(self, recorder: Recorder | None, said: str = "") -> None:
+        self.pid = os.getpid()
+        self.said = said
+        self.recorder = recorder
+        self.calls: list[str] = []
+        self.cancelled = anyio.Event()
+        self.may_end = anyio.Event()
+        self.status = 0
+        self._over = anyio.Event()
+
+    def record(self, *actions: Action) -> None:
+        assert self.recorder is not None
+        self.recorder.record(list(actions))
+
+    def exit(self, status: int = 0) -> None:
+        """The process is over."""
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
+        self.status = status
+        self._over.set()
+
+    async def wait(self) -> int:
+        self.calls.append("wait")
+        await self._over.wait()
+        return self.status
+
+    def cancel(self) -> None:
+        self.calls.append("cancel")
+        self.cancelled.set()
+
+    async def end(self) -> None:
+        self.calls.append("end")
+        if not self._over.is_set():
+            self.exit(-15)
+        await anyio.lowlevel.checkpoint()
+
+
+class FakeLauncher:
+    """Starts what the test has prepared."""
+
+    def __init__(self, path: Path, pipeline: Pipeline | None = None) -> None:
+        self.path = path
+        self.pipeline = pipeline or pipeline_of("a", "b")
+        self.orders: list[Order] = []
+        self.started: list[FakeRun] = []
+        self.news = anyio.Event()
+        self.entered = anyio.Event()
+        self.may_start = anyio.Event()
+        self.may_start.set()
+        self.refusal: LaunchError | None = None
+        self.prepare: Callable[[Order], FakeRun] = self.new_run
+        self.explanation: dict[str, Any] | LaunchError = {}
+
+    def new_run(self, order: Order) -> FakeRun:
+        """A new run that is recorded and has been started."""
+        recorder = begin(
+            self.path, self.pipeline, f"r{len(self.started) + 1}", pid=os.getpid(), target=TARGET
+        )
+        recorder.record([start()])
+        return FakeRun(recorder)
+
+    def resumed(self, order: Order) -> FakeRun:
+        """The run that the order names, gone on with."""
+        return FakeRun(None)
+
+    async def start(self, order: Order) -> Launched:
+        self.orders.append(order)
+        self.entered.set()
+        await self.may_start.wait()
+        if self.refusal is not None:
+            raise self.refusal
+        run = self.prepare(order)
+        self.started.append(run)
+        self.news.set()
+        return run
+
+    async def explain(self, order: Order) -> dict[str, Any]:
+        self.orders.append(order)
+        if isinstance(self.explanation, LaunchError):
+            raise self.explanation
+        return self.explanation
+
+    async def run(self, number: int = 0) -> FakeRun:
+        """The run that is started as `number`."""
+        while len(self.started) <= number:
+            self.news = anyio.Event()
+            with anyio.fail_after(WAIT_S):
+                await self.news.wait()
+        return self.started[number]
+
+
+def recorded(
+    path: Path, *actions: Action, run: str = "r1", target: str = TARGET, journal: Journal | None = None
+) -> Recorder:
+    """A run with phases a and b that is being recorded."""
+    recorder = begin(path, pipeline_of("a", "b"), run, journal=journal, pid=os.getpid(), target=target)
+    recorder.record([start(), *actions])
+    return recorder
+
+
+def connect(server: Server[Any], era: str, **more: Any) -> AbstractAsyncContextManager[Client]:
+    """A client of an era, over a pair of streams as two processes would have them."""
+    mode = "legacy" if era == "legacy" else "auto"
+    return Client(InMemoryTransport(server), mode=mode, read_timeout_seconds=WAIT_S, cache=None, **more)
+
+
+async def read(client: Client, uri: str) -> Any:
+    """What stands at an address."""
+    (contents,) = (await client.read_resource(uri)).contents
+    return json.loads(contents.text)  # type: ignore[union-attr]
+
+
+async def refused(client: Client, uri: str) -> MCPError:
+    """How the reading of an address is refused."""
+    try:
+        await client.read_resource(uri)
+    except MCPError as error:
+        return error
+    raise AssertionError(f"{uri!r} was read")
+
+
+async def settled() -> None:
+    """Let every task of this loop go on until it waits for something from outside."""
+    for _ in range(30):
+        await anyio.lowlevel.checkpoint()
+
+
+def in_threads(number: int, work: Callable[[], object]) -> None:
+    """Do something in several threads at once, and wait for them."""
+    barrier = threading.Barrier(number)
+
+    def each() -> None:
+        barrier.wait(WAIT_S)
+        work()
+
+    threads = [threading.Thread(target=each) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
