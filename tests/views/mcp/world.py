@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
+import mcp_types as types
+import pytest
 from mcp.client import Client
 from mcp.client._memory import InMemoryTransport
+from mcp.client.subscriptions import ResourceUpdated, Subscription
 from mcp.server import Server
-from mcp.shared.exceptions import MCPError
+from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 from milo import Action, PhaseStatus, Pipeline, PipelineState
 from milo.journal.journal import Journal
@@ -203,6 +207,54 @@ async def refused(client: Client, uri: str) -> MCPError:
     except MCPError as error:
         return error
     raise AssertionError(f"{uri!r} was read")
+
+
+class Ear:
+    """What a client is told of, in whatever way its era has: make it, connect with `handler`, then `follow`."""
+
+    def __init__(self, era: str) -> None:
+        self._era = era
+        self._told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def handler(self, message: object) -> None:
+        if self._era == "legacy" and isinstance(message, types.ResourceUpdatedNotification):
+            self._told.put_nowait(message.params.uri)
+
+    @asynccontextmanager
+    async def follow(self, client: Client, *uris: str) -> AsyncIterator[Ear]:
+        """Subscribe to these addresses."""
+        if self._era == "legacy":
+            for uri in uris:
+                await subscribe(client, uri)
+            yield self
+            return
+        async with client.listen(resource_subscriptions=list(uris)) as subscription:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._pass_on, subscription)
+                yield self
+                group.cancel_scope.cancel()
+
+    async def _pass_on(self, subscription: Subscription) -> None:
+        async for event in subscription:
+            assert isinstance(event, ResourceUpdated)
+            self._told.put_nowait(event.uri)
+
+    async def told(self) -> str:
+        """The next address that it is told of."""
+        with anyio.fail_after(WAIT_S):
+            return await self._told.get()
+
+
+async def subscribe(client: Client, uri: str) -> None:
+    """As clients did before 2026-07-28."""
+    with pytest.warns(MCPDeprecationWarning):
+        await client.subscribe_resource(uri)
+
+
+async def unsubscribe(client: Client, uri: str) -> None:
+    """As clients did before 2026-07-28."""
+    with pytest.warns(MCPDeprecationWarning):
+        await client.unsubscribe_resource(uri)
 
 
 async def settled() -> None:

@@ -70,7 +70,7 @@ class Subscriptions:
         if subscriber is None:
             subscriber = Subscriber()
             updates.start(subscriber.deliver, ctx.session.send_resource_updated)
-        _refuse_too_many(len(subscriber.uris) + 1)
+        _refuse_too_many(len(subscriber.uris | {params.uri}))
         subscriber.add(params.uri)
         updates.join(key, subscriber)
         return types.EmptyResult()
