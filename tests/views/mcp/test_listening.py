@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -16,6 +17,7 @@ from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from milo.views.mcp import make_server
 from milo.views.mcp import server as module
 from milo.views.mcp.addresses import GRAPH, LOGS_TEMPLATE, RUNS, TIMELINE, logs_uri
+from milo.views.mcp.listening import Subscriptions
 from milo.views.mcp.look import Look
 from milo.views.mcp.updates import Updates
 from tests.views.mcp.world import (
@@ -240,6 +242,36 @@ async def test_there_is_an_end_to_how_many_streams_a_client_has_however_fast_it_
             assert len(made[0]) == 1
 
 
+async def test_the_end_holds_while_no_acknowledgement_is_read(source: FakeSource) -> None:
+    session, refusals = SimpleNamespace(send_notification=_never), 0
+
+    async def listen(number: int) -> None:
+        nonlocal refusals
+        context: Any = SimpleNamespace(lifespan_context=updates, request_id=number, session=session)
+        params = types.SubscriptionsListenRequestParams(notifications=types.SubscriptionFilter())
+        try:
+            await Subscriptions().listen(context, params)
+        except MCPError:
+            refusals += 1
+
+    async with anyio.create_task_group() as group:
+        updates = Updates(source, group)
+        for number in range(70):
+            group.start_soon(listen, number)
+        await settled()
+        assert (len(updates), refusals) == (64, 6)
+        group.cancel_scope.cancel()
+    assert len(updates) == 0
+
+
+async def test_a_request_without_an_id_cannot_be_listened_over(source: FakeSource) -> None:
+    context: Any = SimpleNamespace(lifespan_context=Updates(source, None), request_id=None)  # type: ignore[arg-type]
+    params = types.SubscriptionsListenRequestParams(notifications=types.SubscriptionFilter())
+    with pytest.raises(MCPError, match="needs the id of a request") as error:
+        await Subscriptions().listen(context, params)
+    assert error.value.error.code == types.INVALID_REQUEST
+
+
 async def test_a_client_that_reads_nothing_holds_up_neither_the_run_nor_the_others(
     era: str, source: FakeSource
 ) -> None:
@@ -259,5 +291,5 @@ async def test_a_client_that_reads_nothing_holds_up_neither_the_run_nor_the_othe
         assert await ear.told() == TIMELINE
 
 
-async def _never(message: object) -> None:
+async def _never(message: object, related_request_id: object = None) -> None:
     await anyio.sleep_forever()

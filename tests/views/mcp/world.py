@@ -22,7 +22,6 @@ from mcp.server import Server
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 from milo import Action, PhaseStatus, Pipeline, PipelineState
-from milo.journal.journal import Journal
 from milo.journal.recorder import Recorder
 from milo.views.mcp import Launched, LaunchError, Order
 from milo.views.mcp.look import Look, NoRunError
@@ -179,11 +178,9 @@ class FakeLauncher:
         return self.started[number]
 
 
-def recorded(
-    path: Path, *actions: Action, run: str = "r1", target: str = TARGET, journal: Journal | None = None
-) -> Recorder:
+def recorded(path: Path, *actions: Action, run: str = "r1", target: str = TARGET) -> Recorder:
     """A run with phases a and b that is being recorded."""
-    recorder = begin(path, pipeline_of("a", "b"), run, journal=journal, pid=os.getpid(), target=target)
+    recorder = begin(path, pipeline_of("a", "b"), run, pid=os.getpid(), target=target)
     recorder.record([start(), *actions])
     return recorder
 
