@@ -6,7 +6,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +86,17 @@ def test_a_run_that_ends_between_two_questions_is_not_taken_for_dead(
     source.look()
     follower = source._follower
     assert follower is not None
-    poll = follower.poll
+    poll, holder = follower.poll, follower.holder
 
-    def polled() -> Any:
+    def then_ended(question: Callable[[], Any]) -> Any:
+        found = question()
         recorder.record([completed("a"), started("b"), completed("b"), complete()])
         recorder.close()
-        return poll()
+        monkeypatch.undo()
+        return found
 
-    monkeypatch.setattr(follower, "poll", polled)
+    monkeypatch.setattr(follower, "poll", lambda: then_ended(poll))
+    monkeypatch.setattr(follower, "holder", lambda: then_ended(holder))
     assert source.look().status == "completed"
 
 
