@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 import mcp_types as types
 import pytest
+from anyio.abc import TaskGroup
 from mcp.client import Client
 from mcp.client._memory import InMemoryTransport
 from mcp.client.subscriptions import ResourceUpdated, Subscription
@@ -23,7 +24,7 @@ from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 from milo import Action, PhaseStatus, Pipeline, PipelineState
 from milo.journal.recorder import Recorder
-from milo.views.mcp import Launched, LaunchError, Order
+from milo.views.mcp import Acting, Launched, LaunchError, Order
 from milo.views.mcp.look import Look, NoRunError
 from tests.journal.world import begin, pipeline_of, start
 
@@ -273,3 +274,64 @@ def in_threads(number: int, work: Callable[[], object]) -> None:
         thread.start()
     for thread in threads:
         thread.join(WAIT_S)
+
+
+class Desk:
+    """Somebody who acts, with a server's task group to let things go on in; what it is told of is kept."""
+
+    def __init__(self, launcher: FakeLauncher, path: Path, group: TaskGroup) -> None:
+        self.acting = Acting(launcher, path, TARGET)
+        self.launcher = launcher
+        self.group = group
+        self.looks: list[Look] = []
+        self.told = anyio.Event()
+
+    async def report(self, look: Look) -> None:
+        self.looks.append(look)
+        self.told.set()
+
+    async def run(self, order: Order = Order(), *, wait: bool = True) -> Look:
+        return await self.acting.run(order, wait=wait, report=self.report, start=self.group.start_soon)
+
+    async def resume(self, order: Order = Order(), *, wait: bool = True) -> Look:
+        return await self.acting.resume(order, wait=wait, report=self.report, start=self.group.start_soon)
+
+
+@asynccontextmanager
+async def desk(path: Path, pipeline: Pipeline | None = None) -> AsyncIterator[Desk]:
+    """Somebody who acts, until this is left."""
+    async with anyio.create_task_group() as group:
+        yield Desk(FakeLauncher(path, pipeline), path, group)
+        group.cancel_scope.cancel()
+
+
+class Later:
+    """What becomes of something that goes on beside the test."""
+
+    def __init__(self, group: TaskGroup, work: Callable[[], Awaitable[Any]]) -> None:
+        self.scope = anyio.CancelScope()
+        self.value: Any = None
+        self.error: Exception | None = None
+        self._done = anyio.Event()
+        group.start_soon(self._do, work)
+
+    async def _do(self, work: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            with self.scope:
+                self.value = await work()
+        except Exception as error:  # noqa: BLE001 - it is handed to the test
+            self.error = error
+        finally:
+            self._done.set()
+
+    @property
+    def done(self) -> bool:
+        return self._done.is_set()
+
+    async def get(self) -> Any:
+        """Wait for what it returns or raises."""
+        with anyio.fail_after(WAIT_S):
+            await self._done.wait()
+        if self.error is not None:
+            raise self.error
+        return self.value

@@ -118,9 +118,11 @@ class Tools:
                 f"There is no tool {safe_text(params.name)!r}. There are {', '.join(self._tools)}.",
             )
         try:
-            result = await tool.call(ctx, tool.takes.model_validate(params.arguments or {}))
+            given = tool.takes.model_validate(params.arguments or {})
         except ValidationError as error:
             return _refused(_told(params.name, error))
+        try:
+            result = await tool.call(ctx, given)
         except MiloError as error:
             return _refused(str(error))
         text = types.TextContent(text=result.model_dump_json(ensure_ascii=True))
