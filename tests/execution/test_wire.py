@@ -135,7 +135,9 @@ print([number for number in range(3, 100) if os.path.exists(f"/proc/self/fd/{num
 """
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="only there can a process see its descriptors")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/fd"), reason="only there can a process see its descriptors"
+)
 def test_no_child_inherits_the_wire() -> None:
     assert ran(CHILDREN_HAVE_NOT).stdout == b"[]\n"
 

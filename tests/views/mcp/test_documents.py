@@ -230,7 +230,9 @@ def test_logs_tell_where_the_complete_output_stands_and_that_a_run_was_interrupt
 
 
 def test_colours_are_left_out() -> None:
-    state = PipelineState("p", [PhaseStatus("a", "failed", error="\x1b[31mno", logs=[PhaseLog("\x1b[1mx\x1b[0m")])])
+    state = PipelineState(
+        "p", [PhaseStatus("a", "failed", error="\x1b[31mno", logs=[PhaseLog("\x1b[1mx\x1b[0m")])]
+    )
     found = plain(documents.logs(look_at(state), "a"))
     assert (found["error"], found["untrusted_lines"][0]["line"]) == ("no", "x")
     assert plain(documents.Timeline().text(look_at(state)))["phases"][0]["error"] == "no"

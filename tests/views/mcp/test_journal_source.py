@@ -15,13 +15,18 @@ import pytest
 from milo.journal import JournalError
 from milo.views.mcp import JournalSource
 from milo.views.mcp.look import NoRunError
-from tests.journal.world import begin, complete, completed, ended, failed, pipeline_of, printed, start, started
+from tests.journal.world import (
+    begin,
+    complete,
+    completed,
+    ended,
+    failed,
+    pipeline_of,
+    printed,
+    start,
+    started,
+)
 from tests.views.mcp.world import TARGET, in_threads, recorded
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs.db"
 
 
 @pytest.fixture
@@ -235,7 +240,12 @@ def test_runs_are_told_with_what_can_be_done_with_them(path: Path, source: Journ
         False,
         os.getpid(),
     )
-    assert (older["run"], older["status"], older["resumable"], older["pid"]) == ("first", "failed", True, None)
+    assert (older["run"], older["status"], older["resumable"], older["pid"]) == (
+        "first",
+        "failed",
+        True,
+        None,
+    )
     second.close()
 
 

@@ -85,9 +85,11 @@ async def test_a_subscriber_is_told_and_reads_the_last_state(era: str, source: F
 
 async def test_several_addresses_are_told_of_each_for_itself(era: str, source: FakeSource) -> None:
     ear, uris = Ear(era), {TIMELINE, RUNS, logs_uri("a/b"), logs_uri("nobody has it yet")}
-    async with connect(make_server(source=source), era, message_handler=ear.handler) as client:
-        async with ear.follow(client, *uris):
-            assert {await ear.told() for _ in uris} == uris
+    async with (
+        connect(make_server(source=source), era, message_handler=ear.handler) as client,
+        ear.follow(client, *uris),
+    ):
+        assert {await ear.told() for _ in uris} == uris
 
 
 async def test_what_is_acknowledged_leaves_out_what_names_nothing(source: FakeSource) -> None:
@@ -163,10 +165,12 @@ async def test_a_stream_that_its_client_ends_is_forgotten(source: FakeSource, ma
 
 async def test_a_client_that_leaves_takes_its_subscriptions_along(era: str, source: FakeSource) -> None:
     ear = Ear(era)
-    async with connect(make_server(source=source), era, message_handler=ear.handler) as client:
-        async with ear.follow(client, TIMELINE):
-            await ear.told()
-            assert len(source.wakers) == 1
+    async with (
+        connect(make_server(source=source), era, message_handler=ear.handler) as client,
+        ear.follow(client, TIMELINE),
+    ):
+        await ear.told()
+        assert len(source.wakers) == 1
     assert source.wakers == []
     source.show(numbered(1))
 

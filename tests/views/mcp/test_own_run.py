@@ -21,17 +21,6 @@ from tests.views.mcp.world import TARGET, WAIT_S, FakeRun, recorded, settled
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the journal more often than ten times a second, for tests have more to do."""
-    monkeypatch.setattr(own_run, "_PERIOD_S", 0.005)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs.db"
-
-
 async def next_of(own: OwnRun, seen: Look | None) -> Look | None:
     with anyio.fail_after(WAIT_S):
         return await own.after(seen)

@@ -29,9 +29,7 @@ def test_what_was_published_last_is_shown() -> None:
     look = source.look()
     assert (look.run, look.status, look.state, look.phases) == ("", "running", state, pipeline.phases)
     assert look.now is not None
-    assert source.runs() == [
-        {"run": "", "pipeline": "p", "status": "running", "elapsed": 2.0, "phases": 2}
-    ]
+    assert source.runs() == [{"run": "", "pipeline": "p", "status": "running", "elapsed": 2.0, "phases": 2}]
     source.close()
 
 

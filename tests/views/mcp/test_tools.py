@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
-from milo.views.mcp import Acting, JournalSource, LaunchError, Order, Tools, make_server, own_run
+from milo.views.mcp import Acting, JournalSource, LaunchError, Order, Tools, make_server
 from milo.views.mcp.addresses import TIMELINE, logs_uri
 from tests.journal.world import complete, completed, ended, failed, printed, skipped, started
 from tests.views.mcp.world import (
@@ -33,17 +33,6 @@ from tests.views.mcp.world import (
 
 pytestmark = pytest.mark.anyio
 DONE = (started("a"), completed("a"), started("b"), completed("b"), complete())
-
-
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the journal more often than ten times a second, for tests have more to do."""
-    monkeypatch.setattr(own_run, "_PERIOD_S", 0.005)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs.db"
 
 
 class Agent:
@@ -299,9 +288,7 @@ async def test_another_tool_there_is_not(path: Path, era: str, name: str) -> Non
         with pytest.raises(MCPError) as error:
             await at.client.call_tool(name, {})
     assert error.value.error.code == types.INVALID_PARAMS
-    assert error.value.error.message.endswith(
-        ". There are run_pipeline, resume_run, cancel_run, explain."
-    )
+    assert error.value.error.message.endswith(". There are run_pipeline, resume_run, cancel_run, explain.")
 
 
 async def test_a_second_run_is_refused_while_anybody_works(path: Path, era: str) -> None:

@@ -1,4 +1,4 @@
-"""Over stdin and stdout goes the protocol alone, however anybody prints, and the process ends when its client leaves."""
+"""Over stdin and stdout goes the protocol alone, whoever prints, and the process ends when its client leaves."""
 
 from __future__ import annotations
 

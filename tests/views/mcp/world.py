@@ -1,4 +1,4 @@
-"""What the tests of the server for agents share: sources that are moved by hand, runs that are scripted, and clients."""
+"""What the tests of the server for agents share: sources moved by hand, scripted runs, and clients."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from milo.views.mcp.look import Look, NoRunError
 from tests.journal.world import begin, pipeline_of, start
 
 TARGET = "/home/build.py:pipeline"
+ALL = Order()
 WAIT_S = 20
 """Longer than anything takes; only a test that fails waits so long."""
 
@@ -226,11 +227,13 @@ class Ear:
                 await subscribe(client, uri)
             yield self
             return
-        async with client.listen(resource_subscriptions=list(uris)) as subscription:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._pass_on, subscription)
-                yield self
-                group.cancel_scope.cancel()
+        async with (
+            client.listen(resource_subscriptions=list(uris)) as subscription,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(self._pass_on, subscription)
+            yield self
+            group.cancel_scope.cancel()
 
     async def _pass_on(self, subscription: Subscription) -> None:
         async for event in subscription:
@@ -290,10 +293,10 @@ class Desk:
         self.looks.append(look)
         self.told.set()
 
-    async def run(self, order: Order = Order(), *, wait: bool = True) -> Look:
+    async def run(self, order: Order = ALL, *, wait: bool = True) -> Look:
         return await self.acting.run(order, wait=wait, report=self.report, start=self.group.start_soon)
 
-    async def resume(self, order: Order = Order(), *, wait: bool = True) -> Look:
+    async def resume(self, order: Order = ALL, *, wait: bool = True) -> Look:
         return await self.acting.resume(order, wait=wait, report=self.report, start=self.group.start_soon)
 
 

@@ -52,7 +52,9 @@ class Subscriptions:
         try:
             await send(
                 types.SubscriptionsAcknowledgedNotification(
-                    params=types.SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=meta)
+                    params=types.SubscriptionsAcknowledgedNotificationParams(
+                        notifications=honored, _meta=meta
+                    )
                 )
             )
             await subscriber.deliver(tell)
