@@ -85,6 +85,10 @@ class Client:
         )
         assert self.process.stdout is not None
         self.stdout = self.process.stdout
+        # A server that does not answer ends the test instead of keeping it.
+        watchdog = threading.Timer(WAIT_S, self.process.kill)
+        watchdog.daemon = True
+        watchdog.start()
 
     def send(self, *messages: bytes) -> None:
         assert self.process.stdin is not None
