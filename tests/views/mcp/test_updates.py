@@ -154,6 +154,14 @@ async def test_between_two_looks_a_tenth_of_a_second_passes_or_nine_times_what_t
     assert PERIOD_S == 0.1
 
 
+async def test_a_run_of_ten_thousand_phases_is_told_of_twice_a_second() -> None:
+    """Reading that much takes its reader a while."""
+    async with serving(FakeSource(look_at(state_of(*["pending"] * 10_000)))) as world:
+        world.follow(TIMELINE)
+        await world.rest.begun()
+        assert world.rest.asked == [pytest.approx(0.5)]
+
+
 @pytest.mark.parametrize("moment", ["before", "during the look", "while it rests", "while it is told"])
 async def test_the_last_change_is_never_lost(moment: str) -> None:
     """Whoever reads when it is told has read the last state in the end, whenever that came."""

@@ -100,7 +100,7 @@ class OwnRun:
         look, before = await anyio.to_thread.run_sync(self._look), self.look
         if look is None:
             return
-        if before is None or (look.state, look.status) != (before.state, before.status):
+        if before is None or look.state is not before.state or look.status != before.status:
             self.look, self.name = look, look.run
             self._move()
 

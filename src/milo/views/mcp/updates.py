@@ -25,6 +25,8 @@ PERIOD_S: Final = 0.1
 """Between two looks for what has changed, at least."""
 # A look at a large run is paid back by a rest, so that watching takes a tenth of a processor at most.
 _REST: Final = 9.0
+# Nor shall whoever reads a timeline at every update do nothing else: ten thousand phases take him some 40 ms.
+_REST_A_PHASE_S: Final = 5e-5
 
 
 class Subscriber:
@@ -130,11 +132,15 @@ class Updates:
                 alarm.set()
                 started = self._clock()
                 await self._round()
-                await self._sleep(max(PERIOD_S, _REST * (self._clock() - started)))
+                await self._sleep(self._rest_s(self._clock() - started))
                 if self._source.polled and self._wanting():
                     self._news.set()
         finally:
             stop()
+
+    def _rest_s(self, took_s: float) -> float:
+        phases = len(self._before.state.leaves) if self._before is not None else 0
+        return max(PERIOD_S, _REST * took_s, _REST_A_PHASE_S * phases)
 
     def _wanting(self) -> list[Subscriber]:
         return [each for each in self._subscribers.values() if each.uris]
