@@ -20,6 +20,7 @@ from milo.log import log
 __all__ = ["Cluster", "connected"]
 
 _CONNECT_S = 10.0
+_DISTRIBUTION = "milo-pipelines"
 # Each attempt that runs has a connection from the scheduler to its worker, which has 512 of them for everybody.
 _MOST = 256
 
@@ -113,8 +114,8 @@ async def _checked(client: Any, leases: Leases) -> int:
             await leases.warm()
         except WorkerError as error:
             raise StateError(error.message, hint=error.hint) from error
-    found = (await client.get_versions(packages=["milo"]))["workers"]
-    differ = versions_differ({worker: told["packages"].get("milo") for worker, told in found.items()})
+    found = (await client.get_versions(packages=[_DISTRIBUTION]))["workers"]
+    differ = versions_differ({worker: told["packages"].get(_DISTRIBUTION) for worker, told in found.items()})
     if differ:
         raise StateError(differ[0], hint=differ[1])
     for worker, told in found.items():

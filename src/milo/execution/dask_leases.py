@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Protocol
 
 from distributed.protocol.serialize import Serialize
 
-from milo import __version__
 from milo.execution.dask_worker import BEGIN, CANCEL, MORE, TOPIC, hold
 from milo.execution.placement import WorkerError
 from milo.log import log
+from milo.version import VERSION
 
 __all__ = ["Lease", "Leases", "News", "Source", "versions_differ"]
 
@@ -277,7 +277,7 @@ class Leases:
     async def _tell_error(self, lease: Lease) -> None:
         reason = await lease.future.exception()
         told = f"A Dask worker cannot run phases: {type(reason).__name__}: {reason}".rstrip(".")
-        hint = f"Install milo-pipelines=={__version__} on the workers and restart them."
+        hint = f"Install milo-pipelines=={VERSION} on the workers and restart them."
         self._ended(lease.key, WorkerError(f"{told}.", hint=hint))
 
     def _ended(self, key: str, error: WorkerError | None) -> None:
@@ -359,19 +359,19 @@ def no_workers(address: str, told: str) -> WorkerError:
     """Nobody is there to run a phase."""
     return WorkerError(
         f"The Dask scheduler at {address} {told}.",
-        hint=f"Start one with `dask worker {address}`, in an environment that has milo-pipelines {__version__}.",
+        hint=f"Start one with `dask worker {address}`, in an environment that has milo-pipelines {VERSION}.",
     )
 
 
 def versions_differ(found: dict[str, str | None]) -> tuple[str, str] | None:
     """What to say, and a hint, where workers (by name) have another version of milo than this process, or none."""
-    wrong = {worker: version for worker, version in found.items() if version != __version__}
+    wrong = {worker: version for worker, version in found.items() if version != VERSION}
     if not wrong:
         return None
     worker, version = next(iter(wrong.items()))
     others = f", nor are {len(wrong) - 1} more" if len(wrong) > 1 else ""
     told = f"its milo is version {version}" if version else "it has no milo"
     return (
-        f"The Dask worker {worker} is not ready for this run: {told}, and {__version__} is needed{others}.",
-        f"Install milo-pipelines=={__version__} on the workers and restart them.",
+        f"The Dask worker {worker} is not ready for this run: {told}, and {VERSION} is needed{others}.",
+        f"Install milo-pipelines=={VERSION} on the workers and restart them.",
     )

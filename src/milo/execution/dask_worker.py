@@ -22,6 +22,7 @@ from milo.execution.attending import attend, cancel
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler
 from milo.execution.remote import Errand, packed_outcome
+from milo.version import VERSION
 
 __all__ = ["BEGIN", "CANCEL", "MORE", "TOPIC", "hold"]
 
@@ -56,10 +57,8 @@ def hold(key: str, idle_s: float | None, turn_s: float) -> None:
 
 
 def _facts() -> dict[str, str]:
-    from milo import __version__
-
     return {
-        "milo": __version__,
+        "milo": VERSION,
         "python": platform.python_version(),
         "host": platform.node(),
         "pid": str(os.getpid()),
