@@ -67,7 +67,7 @@ class Started:
     def end(self) -> None:
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(2)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -135,3 +135,33 @@ def eats_memory() -> int:
     while True:
         kept.append(b"x" * 20_000_000)
         time.sleep(0.02)
+
+
+def notes_pid() -> str:
+    """Notes each attempt, and the process that it runs in."""
+    Path(os.environ["MILO_TEST_FOLDER"], f"pid-{os.getpid()}").touch()
+    return attempts()
+
+
+def listening() -> list[str]:
+    """The addresses at which this process, and the one that has started it, take connections, as /proc shows them."""
+    inodes = set()
+    for pid in (os.getpid(), os.getppid()):
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                inodes.add(os.readlink(path).removeprefix("socket:[").removesuffix("]"))
+            except OSError:
+                continue  # closed meanwhile
+    found = []
+    for file in ("tcp", "tcp6"):
+        for line in Path("/proc/self/net", file).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.append(fields[1])
+    return found
+
+
+def busy() -> None:
+    """Ends neither by itself nor when it is asked, and so does what it has started."""
+    subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1000; done"])
+    time.sleep(1000)

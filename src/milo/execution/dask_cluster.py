@@ -20,6 +20,8 @@ from milo.log import log
 __all__ = ["Cluster", "connected"]
 
 _CONNECT_S = 10.0
+_MARGIN_S = 1.0
+_CLOSE_S = 3.0
 _DISTRIBUTION = "milo-pipelines"
 # Each attempt that runs has a connection from the scheduler to its worker, which has 512 of them for everybody.
 _MOST = 256
@@ -82,26 +84,33 @@ async def connected(address: str | None, most: int, name: str) -> Cluster:
 
 
 async def _closed(client: Any, source: Any) -> None:
-    # Whatever Dask raises when it is closed, there is nothing left that could be lost.
-    with suppress(Exception):
-        if client is not None:
-            await client.close(timeout=_CONNECT_S)
+    if client is not None:
+        await _close(client)
     await source.close()
     louden()
 
 
+async def _close(client: Any) -> None:
+    # Whatever Dask raises when it is closed, there is nothing left that could be lost.
+    with suppress(Exception):
+        async with asyncio.timeout(_CLOSE_S):
+            await client.close(timeout=_CLOSE_S)
+
+
 async def _client(address: str, security: Any) -> Any:
     options = {"security": security} if security is not None else {}
+    client: Any = Client(  # type: ignore[no-untyped-call]
+        address, asynchronous=True, set_as_default=False, name="milo", timeout=_CONNECT_S, **options
+    )
     try:
-        return await Client(  # type: ignore[no-untyped-call]
-            address, asynchronous=True, set_as_default=False, name="milo", timeout=_CONNECT_S, **options
-        )
+        # Whoever listens there and says nothing is waited for by Dask without end.
+        async with asyncio.timeout(_CONNECT_S + _MARGIN_S):
+            return await client
     except Exception as reason:
+        await _close(client)
+        told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
         raise StateError(
-            f"The Dask scheduler at {address} cannot be reached: {type(reason).__name__}: {reason}".rstrip(
-                "."
-            )
-            + ".",
+            f"The Dask scheduler at {address} cannot be reached: {told}.",
             hint="Start one with `dask scheduler`, and give the address that it prints.",
         ) from reason
 

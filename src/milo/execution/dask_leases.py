@@ -55,6 +55,16 @@ class Lease:
         self.future: Any = None
 
 
+class _Task:
+    """Pickled, it is a call of `hold`."""
+
+    def __init__(self, *args: Any) -> None:
+        self._args = args
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return hold, self._args
+
+
 class Source(Protocol):
     """What differs between a cluster of the run's own and somebody else's."""
 
@@ -251,9 +261,9 @@ class Leases:
         key = f"{self._name}-{next(self._numbers)}"
         process, options = self._source.open(key, lambda error: self._ended(key, error))
         lease = self._all[key] = Lease(key, process)
-        lease.future = self._client.submit(
-            hold, key, self._source.idle_s, self._source.turn_s, key=key, pure=False, retries=0, **options
-        )
+        # Opened by the worker alone: the scheduler's environment may be one without milo.
+        task = pickle.dumps(_Task(key, self._source.idle_s, self._source.turn_s))
+        lease.future = self._client.submit(pickle.loads, task, key=key, pure=False, retries=0, **options)
         loop = asyncio.get_running_loop()
 
         def done(future: object) -> None:
