@@ -54,8 +54,12 @@ def test_a_cluster_that_gets_no_workers_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_workers_that_have_no_milo_are_told_of_before_anything_runs(tmp_path: Path) -> None:
-    hidden = "import distributed.versions as versions\nfind = versions._version_cached\n"
-    hidden += "versions._version_cached = lambda name: None if name == 'milo-pipelines' else find(name)\n"
+    hidden = """
+import distributed.versions as versions
+versions._version_cached = lambda name, find=versions._version_cached: (
+    None if name == "milo-pipelines" else find(name)
+)
+"""
     (tmp_path / "hide.py").write_text(hidden)
     with (
         scheduler() as (_, address),

@@ -62,6 +62,7 @@ class LocalSource:
             dashboard=False,
             dashboard_address="127.0.0.1:0",
             allowed_failures=0,
+            local_directory=self._folder,
         )
         return str(self._scheduler.address)
 
