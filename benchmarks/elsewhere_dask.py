@@ -1,7 +1,8 @@
-"""Prints what a phase costs on a Dask cluster beside bare `client.submit` on the same one: two processes, one thread each.
+"""Prints what a phase costs on a Dask cluster beside bare `client.submit` on the same one.
 
-The bare side submits the whole graph with futures as arguments, so that Dask does everything without asking back,
-and gathers the results. milo runs the same functions with the same cluster's address as its executor.
+The cluster has two processes with one thread each. The bare side submits the whole graph with futures as arguments, so
+that Dask does everything without asking back, and gathers the results. milo runs the same functions with the same
+cluster's address as its executor.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from shapes import MODULUS, SHAPES, Graph, dependencies
-
 import milo
 from milo import Phase, Pipeline
+from shapes import MODULUS, SHAPES, Graph, dependencies
 
 WORKERS = 2
 LIMIT = 1.3

@@ -1,4 +1,4 @@
-"""Runs phases on two Dask worker processes while one of these is killed every second, and accounts for every attempt."""
+"""Runs phases on two Dask worker processes while one is killed every second, and accounts for every attempt."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import milo
 from milo import Phase, PhasePolicy, Pipeline, RunResult, current_phase
 
-NOTES = "MILO_STRESS_NOTES"
 
-
-def work() -> str:
+def work(notes: str) -> str:
     """Notes that it begins and that it ends; in between is where it may be killed."""
     phase = current_phase()
-    _note(f"begun {phase.name} {phase.attempt} {os.getpid()}")
+    _note(notes, f"begun {phase.name} {phase.attempt} {os.getpid()}")
     time.sleep(random.Random(phase.name).uniform(0.05, 0.35))
-    _note(f"ended {phase.name} {phase.attempt} {os.getpid()}")
+    _note(notes, f"ended {phase.name} {phase.attempt} {os.getpid()}")
     return f"result of {phase.name}"
 
 
-def _note(line: str) -> None:
-    file = os.open(os.environ[NOTES], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def _note(notes: str, line: str) -> None:
+    file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(file, f"{line}\n".encode())
     os.close(file)
 
@@ -44,22 +43,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder, "notes")
         notes.touch()
-        os.environ[NOTES] = str(notes)
         over = threading.Event()
         kills: list[int] = []
         killer = threading.Thread(target=_kill, args=(notes, options.every, over, kills))
         killer.start()
         before = time.monotonic()
-        result = milo.run(_pipeline(options.phases), executor=options.executor, max_workers=2)
+        result = milo.run(_pipeline(options.phases, str(notes)), executor=options.executor, max_workers=2)
         took_s = time.monotonic() - before
         over.set()
         killer.join()
         return _account(result, notes, took_s, len(kills))
 
 
-def _pipeline(phases: int) -> Pipeline:
+def _pipeline(phases: int, notes: str) -> Pipeline:
     policy = PhasePolicy("retry", 50, 0.0)
-    return Pipeline("stress", *(Phase(f"p{n}", work, parallel=True, policy=policy) for n in range(phases)))
+    handler = partial(work, notes)
+    names = [f"p{number}" for number in range(phases)]
+    return Pipeline("stress", *(Phase(name, handler, parallel=True, policy=policy) for name in names))
 
 
 def _kill(notes: Path, every_s: float, over: threading.Event, kills: list[int]) -> None:

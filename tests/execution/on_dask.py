@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -117,9 +118,10 @@ def large() -> bytes:
     return os.urandom(1) * 3_000_000
 
 
-def stubborn(path: str) -> None:
-    """Does not end by itself, and notes that it was told to."""
+def stubborn(path: str, started: str = os.devnull) -> None:
+    """Cannot be known to end by itself, and notes that it was told to."""
     current = current_phase()
+    Path(started).touch()
     job = current._job
     while not job.cancelled:
         time.sleep(0.01)
@@ -127,7 +129,14 @@ def stubborn(path: str) -> None:
 
 
 def commands() -> None:
-    sh("trap '' TERM; echo ready; while :; do sleep 1000; done")
+    sh("trap '' TERM; echo $$; while :; do sleep 1000; done")
+
+
+async def sleeps() -> None:
+    try:
+        await asyncio.sleep(1000)
+    finally:
+        print("cancelled")
 
 
 def eats_memory() -> int:
@@ -165,3 +174,18 @@ def busy() -> None:
     """Ends neither by itself nor when it is asked, and so does what it has started."""
     subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1000; done"])
     time.sleep(1000)
+
+
+def noted() -> str:
+    """The Dask task that it runs in."""
+    from distributed import get_worker
+
+    return str(get_worker().get_current_task())
+
+
+def multi() -> None:
+    """Prints while others print in the same process."""
+    name = current_phase().name
+    for number in range(200):
+        print(name, number)
+        time.sleep(0.0005)

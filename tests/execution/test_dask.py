@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -14,8 +15,8 @@ from milo import Phase, PhasePolicy, PipelineError
 
 from . import elsewhere, on_dask
 from .on_dask import SKIP, run
-from .processes import eventually
-from .test_processes import lines
+from .processes import eventually, needs_proc, running
+from .test_processes import lines, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
 
@@ -158,10 +159,48 @@ def test_one_that_does_not_is_told_and_abandoned(dask_cluster: str, tmp_path: Pa
     assert eventually(told.exists)
 
 
+@needs_proc
 def test_a_command_there_is_ended_at_its_limit(dask_cluster: str) -> None:
     result = run(Phase("a", on_dask.commands, timeout=0.7, policy=SKIP), grace=0.5, executor=dask_cluster)
-    assert lines(result, "a") == ["ready"]
     assert "timed out" in result.state.phase("a").error
+    (pid,) = lines(result, "a")
+    assert eventually(lambda: not running(int(pid)))
+
+
+def test_a_coroutine_there_is_cancelled_at_its_limit(dask_cluster: str) -> None:
+    result = run(Phase("a", on_dask.sleeps, timeout=0.5, policy=SKIP), executor=dask_cluster)
+    assert "timed out" in result.state.phase("a").error
+    assert lines(result, "a") == ["cancelled"]
+
+
+@needs_proc
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_attempt_is_told_when_its_run_is_ended(
+    dask_cluster: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    program = (
+        "import functools, sys, milo; from tests.execution.on_dask import stubborn\n"
+        "handler = functools.partial(stubborn, sys.argv[2], sys.argv[3])\n"
+        "pipeline = milo.Pipeline('p', milo.Phase('a', handler))\n"
+        "milo.run(pipeline, executor=sys.argv[1], grace=0.5)"
+    )
+    started, told = tmp_path / "started", tmp_path / "told"
+    env = {"PYTHONPATH": str(on_dask.SUITE)}
+    process = start("-c", program, dask_cluster, told, started, env=env)
+    assert eventually(started.exists)
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    assert eventually(told.exists)
+    assert run(Phase("a", elsewhere.pid), executor=dask_cluster).ok
+
+
+def test_a_worker_that_takes_too_much_memory_fails_its_phase(tmp_path: Path) -> None:
+    with (
+        on_dask.scheduler() as (_, address),
+        on_dask.workers(address, tmp_path, "--nthreads", 1, "--memory-limit", "300MB"),
+    ):
+        result = run(Phase("a", on_dask.eats_memory), executor=f"dask:{address}")
+    assert "before phase 'a' was done" in result.state.phase("a").error
 
 
 def test_no_two_attempts_run_on_one_thread_and_none_runs_twice(dask_cluster: str, tmp_path: Path) -> None:
