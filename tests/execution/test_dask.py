@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
@@ -171,6 +172,32 @@ def test_a_coroutine_there_is_cancelled_at_its_limit(dask_cluster: str) -> None:
     result = run(Phase("a", on_dask.sleeps, timeout=0.5, policy=SKIP), executor=dask_cluster)
     assert "timed out" in result.state.phase("a").error
     assert lines(result, "a") == ["cancelled"]
+
+
+def test_an_attempt_whose_task_somebody_has_cancelled_fails_and_says_so(
+    dask_cluster: str, tmp_path: Path
+) -> None:
+    def cancel() -> None:
+        from distributed import Client, Future
+
+        assert eventually(started.exists)
+        with Client(dask_cluster.removeprefix("dask:"), set_as_default=False) as client:
+
+            def keys(dask_scheduler: Any) -> list[str]:
+                return [key for key in dask_scheduler.tasks if str(key).startswith("milo-")]
+
+            client.cancel([Future(key, client) for key in client.run_on_scheduler(keys)], force=True)
+
+    started, told = tmp_path / "started", tmp_path / "told"
+    result = run(
+        Phase("a", functools.partial(on_dask.stubborn, str(told), str(started)), parallel=True, policy=SKIP),
+        Phase("cancel", cancel, parallel=True, runs_on="thread"),
+        Phase("b", elsewhere.pid, depends_on=("a", "cancel")),
+        executor=dask_cluster,
+    )
+    assert "gave phase 'a' up before it was done" in result.state.phase("a").error
+    assert told.exists()
+    assert result.ok
 
 
 @needs_proc

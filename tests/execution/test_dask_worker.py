@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import pytest
 
 from milo.execution import dask_worker
 from milo.execution.dask_worker import _Attempt, _Lease
+from milo.execution.placement import WorkerError
+from milo.execution.remote import opened_outcome
 
 
 @pytest.fixture
@@ -61,6 +64,17 @@ def test_an_attempt_that_is_given_up_before_it_begins_does_not_run(loop: asyncio
     given_up.drop()
     given_up.run(alone=False)
     assert given_up._outcome == b""
+
+
+def test_a_failure_of_the_workers_own_is_told(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_worker, "attend", lambda *args, **kwargs: os.stat("/nowhere"))
+    errand = ("a", 1, "run", False, 0.0, print, (), {})
+    failing = attempt(loop, pickle.dumps(errand))
+    failing.run(alone=False)
+    with pytest.raises(WorkerError, match="could not run the phase: FileNotFoundError"):
+        opened_outcome("a", failing._outcome or b"")
 
 
 def test_whoever_writes_faster_than_it_is_read_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Coroutine
@@ -11,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from milo.errors import PipelineError
+from milo.errors import PipelineError, StateError
 from milo.execution.away import DROPPED, Desk, Trip
 from milo.execution.dask_cluster import Cluster, connected
 from milo.execution.dask_leases import News
@@ -42,6 +43,11 @@ class DaskPlace:
     def __init__(self, address: str | None, most: int) -> None:
         if address is None:
             refuse_while_importing_main()
+            if sys.platform == "win32":
+                raise StateError(
+                    "A Dask cluster of the run's own is not supported on Windows.",
+                    hint='Start one, and give its address: executor="dask:tcp://host:port".',
+                )
         self._pickles = Pickles(by_value=address is not None)
         self._desk = Desk(f"{os.getpid()}-{id(self)}")
         self._loop = asyncio.new_event_loop()

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
-from distributed.protocol.serialize import Serialize
-
-from milo.execution.dask_worker import BEGIN, CANCEL, MORE, TOPIC, hold
+from milo.execution.dask_worker import BEGIN, CANCEL, MORE, TOPIC, hold, large_apart
 from milo.execution.placement import WorkerError
 from milo.log import log
 from milo.version import VERSION
@@ -20,7 +18,6 @@ from milo.version import VERSION
 __all__ = ["Lease", "Leases", "News", "Source", "versions_differ"]
 
 _NO_WORKER_S = 30.0
-_LARGE = 64 * 1024
 
 Failure = Callable[[str], WorkerError]
 
@@ -123,11 +120,9 @@ class Leases:
         Raises:
             WorkerError: It could not be sent, or its worker has ended.
         """
-        # What is large is passed on by the scheduler as it is, without a copy.
-        data = Serialize(errand) if len(errand) > _LARGE else errand  # type: ignore[no-untyped-call]
         while True:
             lease = self._held[token] = await self._take()
-            message = {"op": BEGIN, "lease": lease.key, "token": token, "data": data}
+            message = {"op": BEGIN, "lease": lease.key, "token": token, "data": large_apart(errand)}
             reply = await self._ask(lease, token, name, message)
             if not reply.get("over"):
                 return self._news(lease, token, reply)
@@ -198,6 +193,12 @@ class Leases:
         if isinstance(reply, bytes):
             self._held.pop(token, None)
             raise await self._lost(lease, name) from pickle.loads(reply)
+        if reply.get("dropped"):
+            self.give_up(token)
+            raise WorkerError(
+                f"The Dask worker {lease.where} gave phase {name!r} up before it was done.",
+                hint="The worker is being closed, or somebody has cancelled the task that it ran in.",
+            )
         return dict(reply)
 
     async def _lost(self, lease: Lease, name: str) -> WorkerError:

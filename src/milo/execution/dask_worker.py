@@ -17,6 +17,7 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 from distributed import Worker, WorkerPlugin, get_worker
+from distributed.protocol.serialize import Serialize
 
 from milo.execution.attending import attend, cancel
 from milo.execution.placement import WorkerError
@@ -24,13 +25,14 @@ from milo.execution.program import Unpickler
 from milo.execution.remote import Errand, packed_outcome
 from milo.version import VERSION
 
-__all__ = ["BEGIN", "CANCEL", "MORE", "TOPIC", "hold"]
+__all__ = ["BEGIN", "CANCEL", "MORE", "TOPIC", "hold", "large_apart"]
 
 TOPIC = "milo"
 BEGIN, MORE, CANCEL = "milo_begin", "milo_more", "milo_cancel"
 
 _MOST_UNREAD = 1024 * 1024  # characters
 _LINE_COST = 64
+_LARGE = 64 * 1024
 
 _leases: dict[str, _Lease] = {}
 _attempts: dict[str, _Attempt] = {}
@@ -130,7 +132,15 @@ class _Attempt:
 
     def run(self, *, alone: bool) -> None:
         """Run it to its end, on this thread."""
-        packed = self._run(alone=alone) if not self._dropped else b""
+        packed = b""
+        try:
+            if not self._dropped:
+                packed = self._run(alone=alone)
+        except BaseException as reason:  # noqa: BLE001 - whatever it is, the run waits to hear of it
+            told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
+            packed = packed_outcome(
+                "", None, WorkerError(f"Its Dask worker could not run the phase: {told}.")
+            )
         self._data = b""
         with self._changed:
             self._outcome = packed
@@ -173,14 +183,16 @@ class _Attempt:
 
     def _taken(self) -> dict[str, Any]:
         """All that there is; with the lock held."""
+        if self._dropped:
+            return {"status": "OK", "dropped": True}
         told: dict[str, Any] = {"status": "OK", "lines": b"", "heeds": self._heeds, "outcome": None}
         if self._lines:
             told["lines"] = pickle.dumps(self._lines)
             self._lines, self._unread = [], 0
             self._changed.notify_all()
         self._heeds = False
-        if self._outcome is not None or self._dropped:
-            told.update(outcome=self._outcome, stays=self._lease.stays())
+        if self._outcome is not None:
+            told.update(outcome=large_apart(self._outcome), stays=self._lease.stays())
             _attempts.pop(self._token, None)
         return told
 
@@ -271,6 +283,11 @@ def _keep_own_log() -> None:
                 if own is None:
                     own = open(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
                 handler.setStream(own)
+
+
+def large_apart(data: bytes) -> Any:
+    """What is large goes apart from its message: the scheduler passes it on as it is, without a copy."""
+    return Serialize(data) if len(data) > _LARGE else data  # type: ignore[no-untyped-call]
 
 
 def _opened(data: bytes) -> Any:
