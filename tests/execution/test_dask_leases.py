@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,109 +13,43 @@ import milo
 from milo import Phase, PhasePolicy, Pipeline
 from milo.execution import dask_cluster as dask_cluster_module
 from milo.execution import dask_leases
-from milo.execution.dask_leases import Leases, versions_differ
+from milo.execution.dask_leases import Lease, Leases, versions_differ
 from milo.execution.placement import WorkerError
 
 from . import elsewhere
+from .fake_dask import FakeClient, leases
 from .on_dask import multi, noted, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
 
 
-class FakeFuture:
-    def __init__(self) -> None:
-        self.status = "pending"
-        self.released = False
-        self.done: Any = None
-
-    def add_done_callback(self, callback: Any) -> None:
-        self.done = callback
-
-    def release(self) -> None:
-        self.released = True
-
-
-class FakeScheduler:
-    """Answers what a worker would; what is told is noted."""
-
-    def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
-        self.answers: list[Any] = []
-
-    async def broadcast(self, msg: dict[str, Any], workers: list[str], on_error: str) -> dict[str, Any]:
-        self.told.append({**msg, "worker": workers[0]})
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return {workers[0]: answer}
-
-
-class FakeClient:
-    def __init__(self) -> None:
-        self.status = "running"
-        self.scheduler = FakeScheduler()
-        self.handlers: dict[str, Callable[[Any], None]] = {}
-        self.futures: list[FakeFuture] = []
-        self.workers: dict[str, int] = {}
-
-    def subscribe_topic(self, topic: str, handler: Callable[[Any], None]) -> None:
-        self.handlers[topic] = handler
-
-    def submit(self, *args: Any, **kwargs: Any) -> FakeFuture:
-        self.futures.append(FakeFuture())
-        return self.futures[-1]
-
-    async def nthreads(self) -> dict[str, int]:
-        return self.workers
-
-    def begun(self, number: int, worker: str = "tcp://one", version: str = milo.__version__) -> None:
-        told = {"lease": f"run-{number}", "worker": worker, "milo": version, "pid": "1", "host": "here"}
-        self.handlers["milo"]((0.0, told))
-
-
-def made(client: FakeClient) -> Leases:
-    return Leases(client, dask_cluster_module._Elsewhere(), "run", "tcp://scheduler")
-
-
-def answer(stays: bool = True, outcome: bytes = b"done") -> dict[str, Any]:
-    return {"status": "OK", "lines": b"", "heeds": False, "outcome": outcome, "stays": stays}
-
-
-async def asked(leases: Leases, token: str = "t") -> asyncio.Task[Any]:
-    task = asyncio.ensure_future(leases.begin(token, "a", b"errand"))
+async def asked(leases: Leases) -> asyncio.Task[Lease]:
+    task = asyncio.ensure_future(leases.take())
     await asyncio.sleep(0)
     return task
 
 
-def test_a_thread_is_kept_for_what_comes_next_as_long_as_it_stays() -> None:
+async def held(client: FakeClient, made: Leases) -> Lease:
+    """A thread that is held."""
+    taking = await asked(made)
+    client.begun(1)
+    return await taking
+
+
+def test_a_thread_is_handed_on_as_long_as_it_is_held() -> None:
     async def scenario() -> None:
         client = FakeClient()
-        leases = made(client)
-        client.scheduler.answers = [answer(), answer(stays=False), answer()]
-        first = await asked(leases)
-        client.begun(1)
-        assert (await first).outcome == b"done"
-        await leases.begin("u", "b", b"")
-        assert len(client.futures) == 1
+        made = leases(client)
+        lease = await held(client, made)
+        second = await asked(made)
+        made.hand_on(lease)
+        assert await second is lease
+        made.hand_on(lease)
+        assert await made.take() is lease
+        made.drop(lease)
         assert client.futures[0].released
-        third = await asked(leases, "v")
-        client.begun(2)
-        await third
-        assert [each["lease"] for each in client.scheduler.told] == ["run-1", "run-1", "run-2"]
-
-    asyncio.run(scenario())
-
-
-def test_an_attempt_is_sent_again_where_nothing_of_it_has_run() -> None:
-    async def scenario() -> None:
-        client = FakeClient()
-        leases = made(client)
-        client.scheduler.answers = [{"status": "OK", "over": True}, answer()]
-        attempt = await asked(leases)
-        client.begun(1)
-        await asyncio.sleep(0.01)
-        client.begun(2)
-        assert (await attempt).outcome == b"done"
+        made.hand_on(lease)
+        assert not (await asked(made)).done()
 
     asyncio.run(scenario())
 
@@ -124,14 +57,11 @@ def test_an_attempt_is_sent_again_where_nothing_of_it_has_run() -> None:
 def test_a_task_that_dask_begins_again_is_given_up() -> None:
     async def scenario() -> None:
         client = FakeClient()
-        leases = made(client)
-        client.scheduler.answers = [answer()]
-        attempt = await asked(leases)
-        client.begun(1)
-        await attempt
+        made = leases(client)
+        made.hand_on(await held(client, made))
         client.begun(1, worker="tcp://two")
         assert client.futures[0].released
-        await asked(leases)
+        await asked(made)
         assert len(client.futures) == 2
 
     asyncio.run(scenario())
@@ -140,14 +70,11 @@ def test_a_task_that_dask_begins_again_is_given_up() -> None:
 def test_nothing_is_sent_to_a_worker_that_is_gone() -> None:
     async def scenario() -> None:
         client = FakeClient()
-        leases = made(client)
-        client.scheduler.answers = [answer()]
-        attempt = await asked(leases)
-        client.begun(1)
-        await attempt
+        made = leases(client)
+        made.hand_on(await held(client, made))
         client.handlers["all"]((0.0, {"action": "remove-worker", "worker": "tcp://one"}))
         client.handlers["all"]((0.0, "something else"))
-        await asked(leases)
+        await asked(made)
         assert len(client.futures) == 2
 
     asyncio.run(scenario())
@@ -156,10 +83,10 @@ def test_nothing_is_sent_to_a_worker_that_is_gone() -> None:
 def test_a_worker_that_joins_with_another_milo_fails_the_attempt() -> None:
     async def scenario() -> None:
         client = FakeClient()
-        attempt = await asked(made(client))
+        taking = await asked(leases(client))
         client.begun(1, version="9.9")
         with pytest.raises(WorkerError, match=r"its milo is version 9\.9"):
-            await attempt
+            await taking
 
     asyncio.run(scenario())
 
@@ -167,28 +94,29 @@ def test_a_worker_that_joins_with_another_milo_fails_the_attempt() -> None:
 def test_whoever_waits_hears_that_the_scheduler_is_gone() -> None:
     async def scenario() -> None:
         client = FakeClient()
-        attempt = await asked(made(client))
+        taking = await asked(leases(client))
         client.status = "connecting"
         client.futures[0].status = "cancelled"
         client.futures[0].done(None)
         with pytest.raises(WorkerError, match="scheduler at tcp://scheduler went away"):
-            await attempt
+            await taking
 
     asyncio.run(scenario())
 
 
 def test_one_that_waits_goes_on_while_there_are_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_leases, "_NO_WORKER_S", 0.005)
+    monkeypatch.setattr(dask_leases, "_NO_WORKER_S", 0.001)
 
     async def scenario() -> None:
         client = FakeClient()
         client.workers = {"tcp://busy": 1}
-        attempt = await asked(made(client))
-        await asyncio.sleep(0.05)
-        assert not attempt.done()
+        taking = await asked(leases(client))
+        while client.asked < 3:
+            await asyncio.sleep(0)
+        assert not taking.done()
         client.workers = {}
         with pytest.raises(WorkerError, match="has no workers"):
-            await attempt
+            await taking
 
     asyncio.run(scenario())
 
@@ -196,13 +124,11 @@ def test_one_that_waits_goes_on_while_there_are_workers(monkeypatch: pytest.Monk
 def test_an_attempt_that_is_called_off_gives_its_place_to_the_next() -> None:
     async def scenario() -> None:
         client = FakeClient()
-        leases = made(client)
-        client.scheduler.answers = [answer()]
-        first = await asked(leases, "t")
-        second = await asked(leases, "u")
+        made = leases(client)
+        first, second = await asked(made), await asked(made)
         client.begun(1)
         first.cancel()
-        assert (await second).outcome == b"done"
+        assert (await second).worker == "tcp://one"
 
     asyncio.run(scenario())
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from milo.errors import PipelineError, StateError
 from milo.execution.away import DROPPED, Desk, Trip
+from milo.execution.dask_attempts import News
 from milo.execution.dask_cluster import Cluster, connected
-from milo.execution.dask_leases import News
 from milo.execution.dask_pickles import Pickles
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.loops import serve
@@ -58,7 +58,7 @@ class DaskPlace:
         except BaseException:
             self._end()
             raise
-        self._leases = self._cluster.leases
+        self._attempts = self._cluster.attempts
 
     @property
     def usual_workers(self) -> int:
@@ -84,7 +84,7 @@ class DaskPlace:
         try:
             if self._cluster.kill is not None:
                 forget = job.on_cancel(partial(self._soon, self._stop, trip))
-            news = self._told(trip, self._leases.begin(trip.token, work.name, errand))
+            news = self._told(trip, self._attempts.begin(trip.token, work.name, errand))
             while True:
                 for stream, line in news.lines:
                     trip.line(stream, line)
@@ -93,7 +93,7 @@ class DaskPlace:
                     forget = forget or job.on_cancel(partial(self._soon, self._stop, trip))
                 if news.outcome is not None:
                     return opened_outcome(work.name, news.outcome)
-                news = self._told(trip, self._leases.more(trip.token, work.name))
+                news = self._told(trip, self._attempts.more(trip.token, work.name))
         finally:
             if forget is not None:
                 forget()
@@ -133,25 +133,25 @@ class DaskPlace:
         future.add_done_callback(trip.news.put)
         if trip.news.get() is DROPPED:
             future.cancel()
-            self._soon(self._leases.give_up, trip.token)
+            self._soon(self._attempts.give_up, trip.token)
             raise WorkerError(f"Phase {trip.work.name!r} was given up.")
         return future.result()
 
     def _stop(self, trip: Trip) -> None:
         """An attempt was told to end; on the loop's thread."""
-        kill, lease, job = self._cluster.kill, self._leases.held(trip.token), trip.job
+        kill, lease, job = self._cluster.kill, self._attempts.held(trip.token), trip.job
         if lease is None:
             # Not sent yet, or back already.
             trip.news.put(DROPPED)
         elif job.heeds and job.linger:
-            self._cluster.keep(self._leases.cancel(trip.token))
+            self._cluster.keep(self._attempts.cancel(trip.token))
             if kill is not None:
                 self._loop.call_later(ASKED_NICELY * job.linger, self._kill_late, trip)
         elif kill is not None:
             kill(lease)
 
     def _kill_late(self, trip: Trip) -> None:
-        lease = self._leases.held(trip.token)
+        lease = self._attempts.held(trip.token)
         if lease is not None and self._cluster.kill is not None:
             self._cluster.kill(lease)
 

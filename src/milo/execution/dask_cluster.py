@@ -11,6 +11,7 @@ from typing import Any
 from distributed import Client
 
 from milo.errors import StateError
+from milo.execution.dask_attempts import Attempts
 from milo.execution.dask_leases import Lease, Leases, Source, versions_differ
 from milo.execution.dask_local import LocalSource
 from milo.execution.dask_quiet import louden, quieten
@@ -31,15 +32,17 @@ class Cluster:
     """What a run has of a cluster; for the loop's thread.
 
     Attributes:
+        attempts: Sends attempts to its workers.
         threads: How many attempts it runs at once.
         kill: Ends the process of an attempt; None where the processes are somebody else's.
     """
 
-    def __init__(self, client: Any, leases: Leases, source: Source, threads: int) -> None:
-        self.leases = leases
+    def __init__(self, client: Any, leases: Leases, source: Source, threads: int, address: str) -> None:
+        self.attempts = Attempts(client, leases, source, address)
         self.threads = threads
         self.kill: Callable[[Lease], None] | None = getattr(source, "kill", None)
         self._client = client
+        self._leases = leases
         self._source = source
         self._kept: set[asyncio.Task[Any]] = set()
 
@@ -51,7 +54,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Give up what is held, and end what is the run's own."""
-        self.leases.close()
+        self._leases.close()
         await _closed(self._client, self._source)
 
 
@@ -77,7 +80,7 @@ async def connected(address: str | None, most: int, name: str) -> Cluster:
         threads = most
         if isinstance(source, _Elsewhere):
             threads = min(_MOST, await _checked(client, leases))
-        return Cluster(client, leases, source, threads)
+        return Cluster(client, leases, source, threads, address)
     except BaseException:
         await _closed(client, source)
         raise

@@ -1,4 +1,4 @@
-"""Leases: the Dask tasks that hold threads of a cluster's workers for a run, and the attempts that are sent to them."""
+"""Leases: the Dask tasks that hold threads of a cluster's workers for a run."""
 
 from __future__ import annotations
 
@@ -8,31 +8,16 @@ import pickle
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from milo.execution.dask_worker import BEGIN, CANCEL, MORE, TOPIC, hold, large_apart
+from milo.execution.dask_worker import TOPIC, hold
 from milo.execution.placement import WorkerError
 from milo.log import log
 from milo.version import VERSION
 
-__all__ = ["Lease", "Leases", "News", "Source", "versions_differ"]
+__all__ = ["Lease", "Leases", "Source", "versions_differ"]
 
 _NO_WORKER_S = 30.0
-
-Failure = Callable[[str], WorkerError]
-
-
-class News(NamedTuple):
-    """What a worker tells of an attempt.
-
-    Attributes:
-        heeds: It has begun to look whether it was cancelled.
-        outcome: How it ended, packed; None as long as it runs.
-    """
-
-    lines: list[tuple[str, str]]
-    heeds: bool
-    outcome: bytes | None
 
 
 class Lease:
@@ -104,7 +89,6 @@ class Leases:
         self._all: dict[str, Lease] = {}
         self._free: list[Lease] = []
         self._waiting: deque[asyncio.Future[Lease]] = deque()
-        self._held: dict[str, Lease] = {}
         self._telling: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks only weakly
         self._closed = False
         client.subscribe_topic(TOPIC, self._on_start)
@@ -112,49 +96,7 @@ class Leases:
 
     async def warm(self) -> None:
         """Wait until some worker is ready. Raises WorkerError if none is."""
-        self._hand_on(await self._take())
-
-    async def begin(self, token: str, name: str, errand: bytes) -> News:
-        """Send an attempt to a worker, waiting for a free one; returns what comes first of it.
-
-        Raises:
-            WorkerError: It could not be sent, or its worker has ended.
-        """
-        while True:
-            lease = self._held[token] = await self._take()
-            message = {"op": BEGIN, "lease": lease.key, "token": token, "data": large_apart(errand)}
-            reply = await self._ask(lease, token, name, message)
-            if not reply.get("over"):
-                return self._news(lease, token, reply)
-            # It has gone back to the cluster meanwhile, and has run nothing of this.
-            self._drop(lease)
-
-    async def more(self, token: str, name: str) -> News:
-        """What comes next of an attempt. Raises WorkerError when its worker has ended."""
-        lease = self._held.get(token)
-        if lease is None:
-            raise WorkerError(f"Phase {name!r} was given up.")
-        reply = await self._ask(lease, token, name, {"op": MORE, "token": token})
-        if reply.get("over"):
-            raise await self._lost(lease, name)
-        return self._news(lease, token, reply)
-
-    async def cancel(self, token: str) -> None:
-        """Tell an attempt to end."""
-        lease = self._held.get(token)
-        if lease is not None:
-            message = {"op": CANCEL, "token": token}
-            await self._client.scheduler.broadcast(msg=message, workers=[lease.worker], on_error="ignore")
-
-    def held(self, token: str) -> Lease | None:
-        """Where an attempt runs, if it has been sent."""
-        return self._held.get(token)
-
-    def give_up(self, token: str) -> None:
-        """Nobody waits for an attempt any more: its worker tells it to end, and takes no other in this task."""
-        lease = self._held.pop(token, None)
-        if lease is not None:
-            self._drop(lease)
+        self.hand_on(await self.take())
 
     def close(self) -> None:
         """Give up everything."""
@@ -164,58 +106,11 @@ class Leases:
             self._client.unsubscribe_topic(TOPIC)
             self._client.unsubscribe_topic("all")
         for lease in list(self._all.values()):
-            self._drop(lease)
+            self.drop(lease)
         self._fail_all(WorkerError("The run has ended."))
 
-    def _news(self, lease: Lease, token: str, reply: dict[str, Any]) -> News:
-        outcome = reply["outcome"]
-        if "stays" in reply:
-            self._held.pop(token, None)
-            if reply["stays"]:
-                self._hand_on(lease)
-            else:
-                self._drop(lease)
-        lines = pickle.loads(reply["lines"]) if reply["lines"] else []
-        return News(lines, reply["heeds"], bytes(outcome) if outcome is not None else None)
-
-    async def _ask(self, lease: Lease, token: str, name: str, message: dict[str, Any]) -> dict[str, Any]:
-        try:
-            replies = await self._client.scheduler.broadcast(
-                msg=message, workers=[lease.worker], on_error="return_pickle"
-            )
-        except asyncio.CancelledError:
-            self.give_up(token)
-            raise
-        except Exception as reason:
-            self.give_up(token)
-            raise self._scheduler_lost(name) from reason
-        reply = replies[lease.worker]
-        if isinstance(reply, bytes):
-            self._held.pop(token, None)
-            raise await self._lost(lease, name) from pickle.loads(reply)
-        if reply.get("dropped"):
-            self.give_up(token)
-            raise WorkerError(
-                f"The Dask worker {lease.where} gave phase {name!r} up before it was done.",
-                hint="The worker is being closed, or somebody has cancelled the task that it ran in.",
-            )
-        return dict(reply)
-
-    async def _lost(self, lease: Lease, name: str) -> WorkerError:
-        self._drop(lease)
-        became, hint = await self._source.failed(lease)
-        return WorkerError(
-            f"The Dask worker {lease.where} {became} before phase {name!r} was done.",
-            hint=hint,
-        )
-
-    def _scheduler_lost(self, name: str) -> WorkerError:
-        return WorkerError(
-            f"The Dask scheduler at {self._address} went away before phase {name!r} was done.",
-            hint="What the phase has done on its worker is not known.",
-        )
-
-    async def _take(self) -> Lease:
+    async def take(self) -> Lease:
+        """A thread to send an attempt to. Raises WorkerError where there is none."""
         if self._free:
             return self._free.pop()
         waiter: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
@@ -229,7 +124,7 @@ class Leases:
             return waiter.result()
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._hand_on(waiter.result())
+                self.hand_on(waiter.result())
             waiter.cancel()
             raise
         finally:
@@ -296,7 +191,7 @@ class Leases:
         if lease is None:
             return
         started = bool(lease.worker)
-        self._drop(lease)
+        self.drop(lease)
         if self._client.status != "running":
             self._fail_all(
                 WorkerError(
@@ -315,17 +210,17 @@ class Leases:
             return
         if lease.worker:
             # What was sent to it before fails by itself; a thread that holds nothing goes back after a moment.
-            self._drop(lease)
+            self.drop(lease)
             self._open_some()
             return
         lease.worker = told["worker"]
         lease.where = f"{told['worker']} (process {told['pid']} on {told['host']})"
         differ = versions_differ({lease.where: told["milo"]})
         if differ:
-            self._drop(lease)
+            self.drop(lease)
             self._fail_one(WorkerError(differ[0], hint=differ[1]))
             return
-        self._hand_on(lease)
+        self.hand_on(lease)
 
     def _on_change(self, event: tuple[float, Any]) -> None:
         """The cluster has lost a worker: its tasks wait for nobody any more."""
@@ -333,16 +228,18 @@ class Leases:
         if not isinstance(told, dict) or told.get("action") != "remove-worker":
             return
         for lease in [lease for lease in self._free if lease.worker == told.get("worker")]:
-            self._drop(lease)
+            self.drop(lease)
 
-    def _hand_on(self, lease: Lease) -> None:
+    def hand_on(self, lease: Lease) -> None:
+        """Let the next one have it."""
+        if lease.key not in self._all:
+            return
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(lease)
                 return
-        if lease.key in self._all:
-            self._free.append(lease)
+        self._free.append(lease)
 
     def _fail_one(self, error: WorkerError) -> None:
         while self._waiting:
@@ -356,7 +253,7 @@ class Leases:
         while self._waiting:
             self._fail_one(error)
 
-    def _drop(self, lease: Lease) -> None:
+    def drop(self, lease: Lease) -> None:
         """Let Dask forget a task: if it runs, its worker hears of it, and it is not begun again elsewhere."""
         if self._all.pop(lease.key, None) is None:
             return

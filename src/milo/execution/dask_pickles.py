@@ -10,7 +10,15 @@ import cloudpickle  # type: ignore[import-untyped]
 
 from milo.execution.program import files_by_name
 
-__all__ = ["Pickles"]
+__all__ = ["Pickles", "dumps"]
+
+
+def dumps(value: Any) -> bytes:
+    """As bytes: what cannot be found by its name goes along. Raises whatever keeps it from being sent."""
+    try:
+        return pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - a lambda, say, or a class of a file that came along with the handler
+        return bytes(cloudpickle.dumps(value))
 
 
 class Pickles:
@@ -32,12 +40,7 @@ class Pickles:
 
     def dumps(self, value: Any) -> bytes:
         """As bytes. Raises whatever keeps it from being sent."""
-        if not self._by_value:
-            try:
-                return pickle.dumps(value)
-            except Exception:  # noqa: BLE001 - a lambda, say, which can go along
-                return bytes(cloudpickle.dumps(value))
-        return bytes(cloudpickle.dumps(value))
+        return bytes(cloudpickle.dumps(value)) if self._by_value else dumps(value)
 
     def close(self) -> None:
         """Take back what was told to cloudpickle, which is one for the whole process."""

@@ -15,11 +15,11 @@ import time
 from contextlib import suppress
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]
 from distributed import Worker, WorkerPlugin, get_worker
 from distributed.protocol.serialize import Serialize
 
 from milo.execution.attending import attend, cancel
+from milo.execution.dask_pickles import dumps
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler
 from milo.execution.remote import Errand, packed_outcome
@@ -156,7 +156,7 @@ class _Attempt:
             error = WorkerError(f"The attempt cannot be loaded on its Dask worker: {told}.", hint=hint)
             return packed_outcome("", None, error)
         value, failed = attend(self._token, errand, self, alone=alone)
-        return packed_outcome(errand.name, value, failed, _dumps)
+        return packed_outcome(errand.name, value, failed, dumps)
 
     def line(self, token: str, stream: str, line: str) -> None:
         """Keep a line for the run. Waits while there are many: whoever writes faster than they are read is held up."""
@@ -292,11 +292,3 @@ def large_apart(data: bytes) -> Any:
 
 def _opened(data: bytes) -> Any:
     return Unpickler(io.BytesIO(data)).load()
-
-
-def _dumps(value: Any) -> bytes:
-    """As bytes; classes of a file that only came along with the handler go back with their value."""
-    try:
-        return pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - whatever keeps it from being found again by name
-        return bytes(cloudpickle.dumps(value))
