@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import subprocess
@@ -112,6 +113,11 @@ def attempts() -> str:
 def chatters() -> None:
     for number in range(100_000):
         print(f"line {number}")
+
+
+def logs() -> None:
+    logging.getLogger("distributed.worker").warning("of Dask's")
+    print("the handler's own", file=sys.stderr)
 
 
 def large() -> bytes:

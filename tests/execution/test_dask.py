@@ -45,6 +45,12 @@ def test_everything_that_is_written_there_becomes_lines_in_order(dask_cluster: s
     assert lines(result, "b", "stderr") == []
 
 
+def test_what_dask_logs_meanwhile_is_not_the_phases(dask_cluster: str) -> None:
+    result = run(Phase("a", on_dask.logs), Phase("b", on_dask.logs), executor=dask_cluster)
+    for name in ("a", "b"):
+        assert lines(result, name, "stderr") == ["the handler's own"]
+
+
 def test_a_phase_that_prints_very_much_loses_nothing(dask_cluster: str) -> None:
     result = run(Phase("a", on_dask.chatters, max_logs=200_000), executor=dask_cluster)
     assert lines(result, "a") == [f"line {number}" for number in range(100_000)]

@@ -14,6 +14,7 @@ import pytest
 import milo
 from milo import Phase, PhasePolicy, Pipeline
 from milo.execution import program
+from milo.execution.dask_local import LocalSource
 
 from . import elsewhere, on_dask
 from .on_dask import SKIP, run
@@ -59,7 +60,7 @@ def test_only_the_phase_is_affected_whose_limit_is_over(mark: Mark, monkeypatch:
     )
     assert result.ok
     assert "timed out after 1.5 s" in result.state.phase("busy").error
-    assert len({result.results[f"p{number}"] for number in range(5)}) == 1
+    assert {phase.attempt for phase in result.state.phases} == {1}
     assert eventually(mark.gone)
 
 
@@ -96,6 +97,13 @@ def test_a_process_that_does_not_start_fails_the_phase_and_says_why(monkeypatch:
     result = run(Phase("a", elsewhere.pid), executor="dask")
     error = result.state.phase("a").error
     assert "A Dask worker process did not start: it exited with status 1. It wrote: no milo here" in error
+
+
+def test_a_process_that_does_not_get_ready_is_ended_and_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "_START", "import time; time.sleep(1000)")
+    monkeypatch.setattr(LocalSource, "start_s", 0.2)
+    result = run(Phase("a", elsewhere.pid), executor="dask")
+    assert "A Dask worker process was not ready within 0.2 s" in result.state.phase("a").error
 
 
 def test_a_process_that_cannot_be_started_fails_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:

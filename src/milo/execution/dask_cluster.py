@@ -150,6 +150,7 @@ class _Elsewhere:
     # A thread that nothing is asked of goes back, and so does one after a while: others may wait for it.
     idle_s = 1.0
     turn_s = 5.0
+    start_s = None
 
     def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
         """Dask chooses the worker."""

@@ -56,6 +56,8 @@ class Source(Protocol):
     """Seconds without an attempt after which a task ends."""
     turn_s: float
     """Seconds after which a task ends, though there are attempts for it."""
+    start_s: float | None
+    """Seconds within which a task begins; None where it may have to wait for others."""
 
     def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
         """Make room for one more task; returns the process that will run it, if it is known, and options of `submit`.
@@ -119,7 +121,7 @@ class Leases:
         try:
             while not waiter.done():
                 await asyncio.wait({waiter}, timeout=_NO_WORKER_S)
-                if not waiter.done():
+                if not waiter.done() and self._source.start_s is None:
                     await self._check_workers(waiter)
             return waiter.result()
         except asyncio.CancelledError:
@@ -168,6 +170,13 @@ class Leases:
                 loop.call_soon_threadsafe(self._done, lease)
 
         lease.future.add_done_callback(done)
+        if self._source.start_s is not None:
+            loop.call_later(self._source.start_s, self._overdue, lease)
+
+    def _overdue(self, lease: Lease) -> None:
+        if not lease.worker:
+            told = f"A Dask worker process was not ready within {self._source.start_s:g} s."
+            self._ended(lease.key, WorkerError(told))
 
     def _done(self, lease: Lease) -> None:
         """A task has ended, or was given up by somebody: the workers were restarted, say."""

@@ -40,6 +40,7 @@ class LocalSource:
 
     idle_s = None
     turn_s = float("inf")
+    start_s: float | None = 60.0
 
     def __init__(self, most: int) -> None:
         self.most = most
