@@ -192,8 +192,6 @@ def test_where_a_worker_has_several_threads_their_prints_are_told_apart(tmp_path
 def test_a_run_that_ends_leaves_nothing_at_the_scheduler(dask_cluster: str) -> None:
     from distributed import Client
 
-    policy = PhasePolicy("skip")
-    milo.run(Pipeline("p", Phase("a", elsewhere.killed, policy=policy)), executor=dask_cluster)
     with Client(dask_cluster.removeprefix("dask:"), set_as_default=False) as client:
 
         def left(dask_scheduler: Any) -> tuple[list[str], list[str], set[str]]:
@@ -204,5 +202,9 @@ def test_a_run_that_ends_leaves_nothing_at_the_scheduler(dask_cluster: str) -> N
                 {client for name in ("milo", "all") for client in topics[name].subscribers},
             )
 
+        # Runs that were killed cannot take back that they listened.
+        listening = client.run_on_scheduler(left)[2]
+        policy = PhasePolicy("skip")
+        milo.run(Pipeline("p", Phase("a", elsewhere.killed, policy=policy)), executor=dask_cluster)
         # One topic for all runs there will ever be.
-        assert client.run_on_scheduler(left) == ([], ["milo"], set())
+        assert client.run_on_scheduler(left) == ([], ["milo"], listening)

@@ -54,8 +54,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Give up what is held, and end what is the run's own."""
-        self._leases.close()
-        await _closed(self._client, self._source)
+        await _closed(self._client, self._source, self._leases)
 
 
 async def connected(address: str | None, most: int, name: str) -> Cluster:
@@ -71,7 +70,7 @@ async def connected(address: str | None, most: int, name: str) -> Cluster:
     """
     quieten()
     source: Any = _Elsewhere() if address is not None else LocalSource(most)
-    client = None
+    client = leases = None
     try:
         if address is None:
             address = await source.start()
@@ -82,11 +81,13 @@ async def connected(address: str | None, most: int, name: str) -> Cluster:
             threads = min(_MOST, await _checked(client, leases))
         return Cluster(client, leases, source, threads, address)
     except BaseException:
-        await _closed(client, source)
+        await _closed(client, source, leases)
         raise
 
 
-async def _closed(client: Any, source: Any) -> None:
+async def _closed(client: Any, source: Any, leases: Leases | None) -> None:
+    if leases is not None:
+        leases.close()
     if client is not None:
         await _close(client)
     await source.close()
