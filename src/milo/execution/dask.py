@@ -17,6 +17,7 @@ from milo.execution.away import DROPPED, Desk, Trip
 from milo.execution.dask_attempts import News
 from milo.execution.dask_cluster import Cluster, connected
 from milo.execution.dask_pickles import Pickles
+from milo.execution.dask_quiet import louden, quieten
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.loops import serve
 from milo.execution.placement import Work, WorkerError
@@ -49,6 +50,7 @@ class DaskPlace:
                     hint='Start one, and give its address: executor="dask:tcp://host:port".',
                 )
         self._pickles = Pickles(by_value=address is not None)
+        quieten()
         self._desk = Desk(f"{os.getpid()}-{id(self)}")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=serve, args=(self._loop,), name="milo-dask", daemon=True)
@@ -105,6 +107,8 @@ class DaskPlace:
 
     def close(self) -> None:
         """Give up what is still there, and end a cluster of this run's own."""
+        if self._loop.is_closed():
+            return
         for trip in self._desk.all():
             trip.news.put(DROPPED)
         # A cluster that does not answer any more is no reason to wait.
@@ -170,3 +174,5 @@ class DaskPlace:
     def _end(self) -> None:
         self._soon(self._loop.stop)
         self._thread.join(_CLOSE_S)
+        # Not before: what Dask finds closed under its hands at the very end it would tell as well.
+        louden()

@@ -14,7 +14,6 @@ from milo.errors import StateError
 from milo.execution.dask_attempts import Attempts
 from milo.execution.dask_leases import Lease, Leases, Source, versions_differ
 from milo.execution.dask_local import LocalSource
-from milo.execution.dask_quiet import louden, quieten
 from milo.execution.placement import WorkerError
 from milo.log import log
 
@@ -68,7 +67,6 @@ async def connected(address: str | None, most: int, name: str) -> Cluster:
     Raises:
         StateError: It cannot be reached, has no workers, or its workers cannot run phases.
     """
-    quieten()
     source: Any = _Elsewhere() if address is not None else LocalSource(most)
     client = leases = None
     try:
@@ -91,7 +89,6 @@ async def _closed(client: Any, source: Any, leases: Leases | None) -> None:
     if client is not None:
         await _close(client)
     await source.close()
-    louden()
 
 
 async def _close(client: Any) -> None:
