@@ -58,6 +58,7 @@ class DaskPlace:
         try:
             self._cluster: Cluster = self._do(connected(address, most, f"milo-{uuid.uuid4().hex[:12]}"))
         except BaseException:
+            self._pickles.close()
             self._end()
             raise
         self._attempts = self._cluster.attempts
