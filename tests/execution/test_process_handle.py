@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from milo import Phase
-from milo.execution import process_handle
+from milo.execution import program
 
 from . import elsewhere
 from .processes import Mark, eventually, needs_proc
@@ -65,7 +65,7 @@ def test_a_worker_that_cannot_be_started_fails_the_phase(monkeypatch: pytest.Mon
 
 
 def test_a_worker_that_ends_before_it_is_ready_fails_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_handle, "_PROGRAM", "import sys; sys.exit('no milo here')")
+    monkeypatch.setattr(program, "_START", "import sys; sys.exit('no milo here')")
     result = run(Phase("a", elsewhere.pid))
     error = result.state.phase("a").error
     assert "A worker process did not start: it exited with status 1. It wrote: no milo here" in error
@@ -129,7 +129,7 @@ def test_a_worker_that_never_gets_ready_is_told_of(tmp_path: Path, monkeypatch: 
         "print('waiting', flush=True)\nimport threading\nthreading.Event().wait()\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(process_handle, "_START_S", 1.0)
+    monkeypatch.setattr("milo.execution.process_handle._START_S", 1.0)
     error = run(Phase("a", elsewhere.pid)).state.phase("a").error
     assert "A worker process was not ready after 1 s. It wrote: waiting" in error
     assert "such as sitecustomize" in error
