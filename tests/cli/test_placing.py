@@ -14,6 +14,7 @@ import pytest
 from milo.cli.config import Config
 from milo.cli.placing import chosen_executor, placed
 from milo.execution import ThreadWorkers
+from milo.execution.placement import WorkerError
 from tests.cli.recorded import Recorded
 from tests.execution import elsewhere
 from tests.execution.processes import Mark, eventually, needs_proc
@@ -69,9 +70,9 @@ def test_the_project_is_named_where_it_is_to_blame() -> None:
         chosen_executor(None, Config(executor="x"))
 
 
-def test_an_executor_that_cannot_be_had_is_a_wrong_use() -> None:
+def test_workers_are_made_or_it_is_said_why_not() -> None:
     assert type(placed("threads", one(elsewhere.pid), 1)) is ThreadWorkers
-    with pytest.raises(click.UsageError, match="executor must name an executor or be one"):
+    with pytest.raises(WorkerError, match="executor must name an executor or be one"):
         placed("clouds", one(elsewhere.pid), 1)
 
 
@@ -121,6 +122,23 @@ def test_a_dry_run_starts_nothing(cli: Any) -> None:
     cli.write(WHERE)
     assert cli.run("run", "--executor", "processes", "--dry-run").stdout == "a\n"
     assert cli.run("run", "--executor", "nothing", "--dry-run").returncode == 2
+
+
+# On Dask
+
+
+def test_phases_run_on_a_cluster_of_the_runs_own(cli: Any) -> None:
+    cli.write(WHERE)
+    ran = cli.run("run", "--executor", "dask", "-j", "1")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert {"a | elsewhere", "a ! written"} <= set(ran.stdout.splitlines())
+
+
+def test_a_scheduler_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With another kind of error than a run that has failed, and before anything is recorded."""
+    monkeypatch.setattr("milo.execution.dask_cluster._CONNECT_S", 0.5)
+    with pytest.raises(WorkerError, match="scheduler at tcp://127.0.0.1:1 cannot be reached"):
+        placed("dask:tcp://127.0.0.1:1", one(elsewhere.pid), 1)
 
 
 # The user's modules
@@ -227,7 +245,9 @@ def test_what_goes_wrong_elsewhere_is_told_and_the_others_go_on(cli: Any) -> Non
 # The journal
 
 
-@pytest.mark.parametrize(("first", "second"), [("processes", "threads"), ("threads", "processes")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("processes", "threads"), ("threads", "processes"), ("processes", "dask")]
+)
 def test_a_run_is_resumed_with_another_executor_and_keeps_what_is_done(
     recorded: Recorded, first: str, second: str
 ) -> None:
@@ -241,10 +261,11 @@ def test_a_run_is_resumed_with_another_executor_and_keeps_what_is_done(
 
 @needs_proc
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_in_processes_that_is_ended_leaves_none_and_is_resumed(
-    recorded: Recorded, mark: Mark, how: signal.Signals
+@pytest.mark.parametrize("executor", ["processes", "dask"])
+def test_a_run_elsewhere_that_is_ended_leaves_no_process_and_is_resumed(
+    recorded: Recorded, mark: Mark, executor: str, how: signal.Signals
 ) -> None:
-    process = recorded.start_and_hold("b", "--executor", "processes", env=mark.env)
+    process = recorded.start_and_hold("b", "--executor", executor, "-j", "1", env=mark.env)
     process.send_signal(how)
     assert process.wait(timeout=30) == (130 if how == signal.SIGINT else -how)
     assert eventually(mark.gone)

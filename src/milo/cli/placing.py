@@ -12,6 +12,7 @@ import click
 from milo.cli.config import Config
 from milo.errors import StateError
 from milo.execution.choosing import check_executor
+from milo.execution.placement import WorkerError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -90,11 +91,12 @@ def placed(executor: str, pipeline: Pipeline, jobs: int | None) -> Executor:
 
     Raises:
         PipelineError: A handler cannot be sent to where it shall run.
-        click.UsageError: The executor cannot be had.
+        WorkerError: The executor cannot be had.
     """
     from milo.session.workers import workers_for
 
     try:
         return workers_for(executor, pipeline, max_workers=jobs)
     except StateError as error:
-        raise click.UsageError(str(error)) from error
+        # Its status is that of a run that could not be begun, not of one that has failed.
+        raise WorkerError(error.message, hint=error.hint) from error
