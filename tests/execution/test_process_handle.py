@@ -77,7 +77,7 @@ def test_a_worker_that_ends_before_it_is_ready_fails_the_phase(monkeypatch: pyte
 )
 def test_what_a_handler_forks_is_no_second_worker(name: str, status: int, told: str | None) -> None:
     """Its end is its own: neither the outcome of the phase, nor a taker of the next one."""
-    result = run(Phase(name, elsewhere.forks), Phase("b", elsewhere.pid, depends_on=(name,)))
+    result = run(Phase(name, elsewhere.forks, timeout=20.0), Phase("b", elsewhere.pid, depends_on=(name,)))
     assert result.results[name] == f"parent of one that ended with {status}"
     assert isinstance(result.results["b"], int)
     printed = [log.line for log in result.state.phase(name).logs]
