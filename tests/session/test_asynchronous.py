@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
 import milo
 from milo import Phase, Pipeline, PipelineState
-from milo.session import RunResult
+from milo.errors import StateError
+from milo.execution import ThreadWorkers
+from milo.session import RunResult, asynchronous
 
 from .helpers import WAIT_S, one, raising
 
@@ -126,3 +129,61 @@ def test_arun_masks_as_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "hunter2")
     pipeline = one(raising(ValueError("no hunter2")))
     assert asyncio.run(milo.arun(pipeline, mask=("TOKEN",))).state.phase("it").error == "no ***"
+
+
+class Cluster:
+    """Workers that take as long to be had as a test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.ready, self.closed = threading.Event(), threading.Event(), threading.Event()
+        monkeypatch.setattr(asynchronous, "workers_for", self._made)
+
+    def _made(self, *arguments: Any, **more: Any) -> Any:
+        self.asked.set()
+        assert self.ready.wait(WAIT_S)
+        workers = ThreadWorkers(2)
+        close = workers.close
+
+        def closing() -> None:
+            close()
+            self.closed.set()
+
+        workers.close = closing  # type: ignore[method-assign]
+        return workers
+
+
+def test_the_loop_goes_on_while_a_cluster_takes_its_time_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch)
+
+    async def main() -> milo.RunResult:
+        run = asyncio.ensure_future(milo.arun(one(lambda: 1), executor="dask"))
+        await asyncio.to_thread(cluster.asked.wait, WAIT_S)
+        assert not run.done()
+        cluster.ready.set()
+        return await run
+
+    assert asyncio.run(main()).results == {"it": 1}
+
+
+def test_a_cluster_that_nobody_waits_for_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch)
+
+    async def main() -> None:
+        run = asyncio.ensure_future(milo.arun(one(lambda: 1), executor="dask"))
+        await asyncio.to_thread(cluster.asked.wait, WAIT_S)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(main())
+    cluster.ready.set()
+    assert cluster.closed.wait(WAIT_S)
+
+
+def test_a_cluster_that_cannot_be_had_is_the_error_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: Any, **more: Any) -> Any:
+        raise StateError("There is no cluster.")
+
+    monkeypatch.setattr(asynchronous, "workers_for", refused)
+    with pytest.raises(StateError, match="There is no cluster"):
+        asyncio.run(milo.arun(one(lambda: 1), executor="dask"))

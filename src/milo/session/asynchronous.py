@@ -8,19 +8,22 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from operator import methodcaller
+from typing import TypeVar, cast
 
-from milo.errors import StateError
 from milo.execution.loops import LoopCoroutines
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
-from milo.saga.task import SagaTask
 from milo.session.arguments import check_arguments, check_declaration
 from milo.session.programs import Durability, part_of, recorded
 from milo.session.session import MARGIN_S, RunResult, Session
 from milo.session.workers import released_on_error, workers_for
 
 __all__ = ["AsyncSession", "arun"]
+
+T = TypeVar("T")
+
+_AT_HAND = (None, "threads", "processes")
 
 
 class AsyncSession(Session):
@@ -50,32 +53,51 @@ class AsyncSession(Session):
             # A second cancellation does not wait for the rest either.
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(ended.wait(), self.grace + MARGIN_S)
-            await self._finish_beside(loop, task)
+            await _beside(partial(self.finish, task))
             raise
-        return await self._finish_beside(loop, task)
-
-    async def _finish_beside(self, loop: asyncio.AbstractEventLoop, task: SagaTask) -> RunResult:
-        """`finish` on a thread of its own: the loop's default executor may be busy, or never get to it."""
-        outcome: asyncio.Future[tuple[RunResult | None, BaseException | None]] = loop.create_future()
-
-        def finish() -> None:
-            try:
-                told: tuple[RunResult | None, BaseException | None] = (self.finish(task), None)
-            except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-                told = (None, error)
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
-                loop.call_soon_threadsafe(_resolve, outcome, told)
-
-        threading.Thread(target=finish, name="milo-finish", daemon=True).start()
-        result, error = await outcome
-        if result is None:
-            raise error or StateError("The run has no result.")
-        return result
+        return await _beside(partial(self.finish, task))
 
 
-def _resolve(future: asyncio.Future[Any], value: object) -> None:
+async def _beside(work: Callable[[], T], discard: Callable[[T], object] = lambda value: None) -> T:
+    """Do something on a thread of its own: the loop's default executor may be busy, or never get to it.
+
+    Args:
+        work: What to do.
+        discard: Given what came of it if nobody waits for that any more.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def do() -> None:
+        value, error = None, None
+        try:
+            value = work()
+        except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
+            error = raised
+        try:
+            loop.call_soon_threadsafe(_settle, outcome, value, error, discard)
+        except RuntimeError:
+            # The loop was closed meanwhile: nobody waits.
+            if value is not None:
+                discard(value)
+
+    threading.Thread(target=do, name="milo-beside", daemon=True).start()
+    return await outcome
+
+
+def _settle(
+    future: asyncio.Future[T],
+    value: T | None,
+    error: BaseException | None,
+    discard: Callable[[T], object],
+) -> None:
     if not future.done():
-        future.set_result(value)
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast(T, value))
+    elif value is not None:
+        discard(value)
 
 
 def _tell_loop(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
@@ -108,7 +130,9 @@ async def arun(
     hidden = mask_of(mask, os.environ)
     check_declaration(pipeline, hidden)
     pipeline, only = part_of(pipeline, only)
-    workers = workers_for(executor, pipeline, max_workers=max_workers, coroutines=LoopCoroutines(loop))
+    make = partial(workers_for, executor, pipeline, max_workers=max_workers, coroutines=LoopCoroutines(loop))
+    # A cluster takes its time to start or to answer, which the loop has not.
+    workers = make() if executor in _AT_HAND else await _beside(make, methodcaller("close"))
     with released_on_error(workers):
         session = AsyncSession(
             pipeline,
