@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from milo import Phase
-from milo.execution import process_handle
+from milo.execution import program
 
 from . import elsewhere
 from .processes import Mark, eventually, needs_proc
@@ -64,7 +64,7 @@ def test_a_worker_that_cannot_be_started_fails_the_phase(monkeypatch: pytest.Mon
 
 
 def test_a_worker_that_ends_before_it_is_ready_fails_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_handle, "_PROGRAM", "import sys; sys.exit('no milo here')")
+    monkeypatch.setattr(program, "_START", "import sys; sys.exit('no milo here')")
     result = run(Phase("a", elsewhere.pid))
     error = result.state.phase("a").error
     assert "A worker process did not start: it exited with status 1. It wrote: no milo here" in error

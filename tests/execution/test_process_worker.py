@@ -1,40 +1,25 @@
-"""The worker's end: where it finds modules. What it does for a run is in test_processes.py."""
+"""The worker's end of the pipe by itself. What it does for a run is in test_processes.py."""
 
 from __future__ import annotations
 
-import importlib
+import socket
 import sys
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 import pytest
 
-from milo.execution.process_handle import _files_by_name
-from milo.execution.process_worker import FilesByName, is_importing_main
+from milo.execution.placement import WorkerError
+from milo.execution.process_worker import ERRAND, OUTCOME, Worker
+from milo.execution.remote import RemoteHost, opened_outcome
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
 
 
-def test_a_module_is_found_by_its_name_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "with-dash.py"
-    path.write_text("value = 7")
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, FilesByName({"milo_target_with": str(path)})])
-    module = importlib.import_module("milo_target_with")
-    monkeypatch.delitem(sys.modules, "milo_target_with")
-    assert module.value == 7
-    with pytest.raises(ModuleNotFoundError):
-        importlib.import_module("milo_target_other")
-
-
-def test_modules_are_told_that_no_import_path_leads_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "with-dash.py"
-    path.touch()
-    spec = FilesByName({"milo_target_with": str(path)}).find_spec("milo_target_with")
-    assert spec is not None
-    monkeypatch.setitem(sys.modules, "milo_target_with", importlib.util.module_from_spec(spec))
-    files = _files_by_name()
-    assert files["milo_target_with"] == str(path)
-    assert not {"json", "pytest", "milo"} & set(files)
-
-
-def test_a_process_that_is_no_worker_loads_no_program() -> None:
-    assert not is_importing_main()
+def test_an_attempt_that_cannot_be_loaded_is_told_with_the_reason() -> None:
+    ours, theirs = (Connection(end.detach()) for end in socket.socketpair())
+    with ours, theirs:
+        Worker(theirs)._run(RemoteHost(), ERRAND + b"cnowhere\nhandler\n.")
+        message = ours.recv_bytes()
+    assert message[:1] == OUTCOME
+    with pytest.raises(WorkerError, match="cannot be loaded in its worker process: ModuleNotFoundError"):
+        opened_outcome("a", message[1:])

@@ -8,13 +8,12 @@ import pickle
 import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from multiprocessing.connection import Connection
-from multiprocessing.spawn import get_preparation_data
 
+from milo.execution.exits import exit_reason, exit_words
 from milo.execution.framing import new_mark
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.guard import guard
@@ -23,17 +22,14 @@ from milo.execution.outlet import Outlet
 from milo.execution.pipes import exit_notice
 from milo.execution.placement import Work, WorkerError
 from milo.execution.process_worker import CANCEL, GROUP, HEEDS, OUTCOME, READY
+from milo.execution.program import program_here, start_process
 from milo.saga.ports import Job
 
 __all__ = ["Worker"]
 
 _START_S = 60.0
 _CHUNK = 65536
-# The run's import path may lead to anybody's `queue.py`: it counts once milo's own modules are loaded.
-_PROGRAM = (
-    "import sys; sys.path[:] = [*filter(None, sys.path), *sys.argv[2:]]; "
-    "from milo.execution.process_worker import main; sys.path[:] = sys.argv[2:]; main(int(sys.argv[1]))"
-)
+_MODULE = "milo.execution.process_worker"
 
 
 class Worker:
@@ -56,7 +52,7 @@ class Worker:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         try:
-            self._process = _started(theirs.fileno(), writing)
+            self._process = start_process(_MODULE, theirs.fileno(), stdout=writing[0], stderr=writing[1])
         except OSError as error:
             ours.close()
             self._close_pipes()
@@ -83,9 +79,7 @@ class Worker:
         self._tell_program()
 
     def _tell_program(self) -> None:
-        found = get_preparation_data("milo-worker")
-        program = {key: found[key] for key in ("init_main_from_name", "init_main_from_path") if key in found}
-        told = {"mark": self._mark, "argv": sys.argv, "program": program or None, "files": _files_by_name()}
+        told = {"mark": self._mark, "program": program_here("milo-worker")}
         try:
             self._connection.send_bytes(pickle.dumps(told))
         except OSError:
@@ -218,13 +212,13 @@ class Worker:
         self.end()
         if self._ready:
             raise WorkerError(
-                f"The worker process of phase {work.name!r} {_outcome(self._process.returncode)} "
+                f"The worker process of phase {work.name!r} {exit_words(self._process.returncode)} "
                 f"before the phase was done.",
-                hint=_reason(self._process.returncode),
+                hint=exit_reason(self._process.returncode),
             )
         told = f" It wrote: {last[-1]}" if last else ""
         raise WorkerError(
-            f"A worker process did not start: it {_outcome(self._process.returncode)}.{told}",
+            f"A worker process did not start: it {exit_words(self._process.returncode)}.{told}",
             hint=f"It is started with {sys.executable!r} and this program's import path.",
         )
 
@@ -272,45 +266,3 @@ class Worker:
     def _close_pipes(self) -> None:
         for descriptor in (*self._outlets, self._wake_read, self._wake_write):
             os.close(descriptor)
-
-
-def _started(connection: int, writing: list[int]) -> subprocess.Popen[bytes]:
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return subprocess.Popen(
-        [sys.executable, *flags, "-c", _PROGRAM, str(connection), *sys.path],
-        stdin=subprocess.DEVNULL,
-        stdout=writing[0],
-        stderr=writing[1],
-        pass_fds=(connection,),
-        start_new_session=True,
-    )
-
-
-def _files_by_name() -> dict[str, str]:
-    """The modules here that were loaded from files which their names and the import path do not lead to."""
-    folders = {os.path.abspath(folder) for folder in sys.path}
-    files = {}
-    for name, module in list(sys.modules.items()):
-        origin = getattr(getattr(module, "__spec__", None), "origin", None)
-        if "." in name or not isinstance(origin, str) or not origin.endswith(".py"):
-            continue
-        folder, base = os.path.split(os.path.abspath(origin))
-        found = base == f"{name}.py" and folder in folders
-        if not found and not (base == "__init__.py" and os.path.dirname(folder) in folders):
-            files[name] = origin
-    return files
-
-
-def _outcome(status: int) -> str:
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"
-
-
-def _reason(status: int) -> str:
-    if status == -signal.SIGKILL:
-        return "Somebody has killed it, as the system does when memory runs out."
-    return "" if status < 0 else "Something in it has called os._exit."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import os
 import pickle
@@ -10,62 +9,19 @@ import queue
 import signal
 import sys
 import threading
-from importlib.machinery import ModuleSpec
 from multiprocessing.connection import Connection
 from typing import Any
 
 from milo.execution.framing import Frames
 from milo.execution.groups import Led, ProcessGroups, current_groups
 from milo.execution.placement import WorkerError
+from milo.execution.program import Unpickler, adopt_program
 from milo.execution.remote import Errand, RemoteHost, RemoteJob, packed_outcome
 
-__all__ = ["is_importing_main", "main"]
+__all__ = ["main"]
 
 READY, OUTCOME, HEEDS, GROUP = b"r", b"o", b"h", b"g"
 ERRAND, CANCEL = b"e", b"c"
-
-_MAIN = ("__main__", "__mp_main__")
-_importing_main = False
-
-
-def is_importing_main() -> bool:
-    """Whether this is a worker process that is just loading the program it belongs to."""
-    return _importing_main
-
-
-class FilesByName:
-    """Finds modules that the run's process has loaded from files which no import path leads to."""
-
-    def __init__(self, files: dict[str, str]) -> None:
-        self._files = files
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        file = self._files.get(name)
-        return importlib.util.spec_from_file_location(name, file) if file is not None else None
-
-
-class _Unpickler(pickle.Unpickler):
-    """Loads the run's program when something of it is asked for, and not before."""
-
-    program: dict[str, Any] | None = None
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in _MAIN and _Unpickler.program is not None:
-            program, _Unpickler.program = _Unpickler.program, None
-            _import_main(program)
-        return super().find_class(module, name)
-
-
-def _import_main(program: dict[str, Any]) -> None:
-    """Load the run's program under another name, so that what stands under its main guard does not run."""
-    global _importing_main
-    from multiprocessing.spawn import prepare
-
-    _importing_main = True
-    try:
-        prepare(program)
-    finally:
-        _importing_main = False
 
 
 class _ToldGroups(ProcessGroups):
@@ -109,9 +65,7 @@ class Worker:
             "stdout": Frames(told["mark"], os.dup(1)),
             "stderr": Frames(told["mark"], os.dup(2)),
         }
-        sys.argv[:] = told["argv"]
-        _Unpickler.program = told["program"]
-        sys.meta_path.append(FilesByName(told["files"]))
+        adopt_program(told["program"])
         host = RemoteHost()
         host.context.run(current_groups.set, self.groups)
         threading.Thread(target=self._listen, name="milo-listen", daemon=True).start()
@@ -136,7 +90,7 @@ class Worker:
 
     def _run(self, host: RemoteHost, message: bytes) -> None:
         try:
-            errand = Errand(*_Unpickler(io.BytesIO(message[1:])).load())
+            errand = Errand(*Unpickler(io.BytesIO(message[1:])).load())
         except BaseException as reason:  # noqa: BLE001 - loading runs the user's modules
             told = f"{type(reason).__name__}: {reason}".rstrip(".")
             hint = "Its module, and those of what it is given, must be importable in a new process."

@@ -12,7 +12,8 @@ from typing import Any
 from milo.errors import PipelineError, StateError
 from milo.execution.placement import Work, WorkerError
 from milo.execution.process_handle import Worker
-from milo.execution.process_worker import ERRAND, is_importing_main
+from milo.execution.process_worker import ERRAND
+from milo.execution.program import refuse_while_importing_main
 from milo.execution.remote import errand_of, opened_outcome
 from milo.saga.ports import Job
 
@@ -30,11 +31,7 @@ class ProcessPlace:
                 "Worker processes of milo's own are not supported on Windows.",
                 hint="Use threads, or executor=concurrent.futures.ProcessPoolExecutor().",
             )
-        if is_importing_main():
-            raise StateError(
-                "A run was started while a worker process was loading the program that it belongs to.",
-                hint='Start it under `if __name__ == "__main__":`.',
-            )
+        refuse_while_importing_main()
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
