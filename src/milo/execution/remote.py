@@ -187,7 +187,7 @@ def packed_outcome(
     return packed
 
 
-def opened_outcome(name: str, data: bytes) -> Any:
+def opened_outcome(name: str, data: bytes | bytearray) -> Any:
     """What the handler returned; raises what it raised."""
     try:
         value, error = pickle.loads(data)
