@@ -76,4 +76,7 @@ def test_a_cancellation_that_comes_too_late_is_not_taken_for_the_next_attempt(
     worker.join(30)
     assert not worker.is_alive()
     os.close(writing)
+    for thread in threading.enumerate():
+        if thread.name == "milo-listen":
+            thread.join(30)
     os.close(reading)
