@@ -21,7 +21,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 TIMELINE = "milo://pipeline/timeline"
 MILO = [sys.executable, "-m", "milo"]
 SDK = [sys.executable, "-c", "import os, mcp.server, mcp.server.stdio; os._exit(0)"]
-ASKED = [
+ASKED: list[dict[str, Any]] = [
     {
         "method": "initialize",
         "params": {

@@ -2,7 +2,7 @@
 
 The layers, lowest first; each imports only from those before it:
 
-    log, errors, clock, value    what everything stands on
+    version, log, errors, clock, value    what everything stands on
     action, text            what happens, and text made safe
     saga                    effects as values, and the runner that does what they say
     execution               where a call really runs; capture of its output
@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from milo.version import VERSION
 
 if TYPE_CHECKING:
     from milo.action import Action as Action
@@ -121,7 +123,7 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = sorted(_HOME_OF)
 
 

@@ -137,3 +137,10 @@ def test_check_accepts_a_right_run_and_refuses_a_wrong_one() -> None:
         shapes.check(graph, [*calls[:-1], calls[0]], results)
     with pytest.raises(AssertionError, match="p249 gave"):
         shapes.check(graph, calls, {**results, "p249": results["p249"] + 1})
+
+
+def test_phases_on_dask_are_measured_beside_bare_tasks() -> None:
+    done = script("elsewhere_dask.py", "20", "--rounds", "1", "--shape", "layers")
+    assert done.returncode in (0, 1), done.stderr
+    assert re.search(r"^\| layers \| [\d.]+ \| [\d.]+ \| [\d.]+ \([\d.]+ to [\d.]+\) \|$", done.stdout, re.M)
+    assert "The dearest shape costs" in done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from milo.cli.config import Config
-from milo.cli.target import choose_target, load_pipeline
+from milo.cli.target import check_target, choose_target, load_pipeline
 from milo.errors import TargetError
 
 GOOD = """
@@ -150,3 +150,30 @@ def test_a_plain_first_word_is_a_target_when_there_is_no_default(home: Path) -> 
 def test_without_any_target_the_next_step_is_told(home: Path) -> None:
     with pytest.raises(TargetError, match="milo init"):
         chosen([], home)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("mybild.py", "There is no file mybild.py. Did you mean 'mybuild.py'?"),
+        ("nowhere/x.py:docs", "There is no file nowhere/x.py. There is no folder nowhere either."),
+        ("folder.py", "folder.py is not a file."),
+        ("mybuild.py:", "'mybuild.py:' is no TARGET. Write file.py, file.py:name, module or module:name."),
+        (":x", "':x' is no TARGET."),
+        ("", "'' is no TARGET."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_it_is_loaded(home: Path, target: str, message: str) -> None:
+    (home / "mybuild.py").write_text(GOOD)
+    (home / "folder.py").mkdir()
+    with pytest.raises(TargetError) as error:
+        check_target(target)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("target", ["bad.py", "bad.py:anything", "nomodule_", "nomodule_.x:y"])
+def test_what_may_be_meant_is_not_loaded_to_find_out(home: Path, target: str) -> None:
+    """A file whose code is broken now may be mended when it is run, and a module may be installed then."""
+    (home / "bad.py").write_text("raise SystemExit(3)\n")
+    check_target(target)
+    assert "bad" not in sys.modules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from doctest import ELLIPSIS
 from pathlib import Path
 
@@ -9,10 +10,19 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from milo.pipeline import set_active_pipeline
+
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted((PROJECT / "docs").rglob("*.md")), PROJECT / "README.md"]
 
 _examples = Sybil(parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)])
+
+
+@pytest.fixture(autouse=True)
+def nothing_published() -> Iterator[None]:
+    """What an example has published stays with it."""
+    yield
+    set_active_pipeline(None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())

@@ -31,3 +31,13 @@ def groups() -> Iterator[ProcessGroups]:
     yield groups
     current_groups.reset(token)
     groups.close(0)
+
+
+@pytest.fixture(scope="session")
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What to give as executor for a Dask cluster of somebody else's: two workers with one thread each."""
+    from .on_dask import scheduler, workers
+
+    folder = tmp_path_factory.mktemp("dask")
+    with scheduler() as (_, address), workers(address, folder, "--nthreads", 1, "--nworkers", 2):
+        yield f"dask:{address}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -18,7 +19,29 @@ def test_an_executor_is_taken(executor: Any) -> None:
     check_executor(executor)
 
 
-@pytest.mark.parametrize("executor", ["thread", "clouds", 7, ["threads"], True])
+@pytest.mark.parametrize(
+    "executor", ["dask", "dask:tcp://host:8786", "dask:tls://10.0.0.1:80", "dask:tcp://[::1]:1"]
+)
+def test_a_dask_cluster_is_taken(executor: str) -> None:
+    check_executor(executor)
+
+
+@pytest.mark.parametrize(
+    "executor", ["dask:", "dask:host:8786", "dask:tcp://host", "dask:tcp://:1", "dask:tcp://a b:1"]
+)
+def test_an_address_that_is_none_is_refused(executor: str) -> None:
+    with pytest.raises(StateError, match=r'address of a Dask scheduler .* "dask:tcp://127\.0\.0\.1:8786"'):
+        check_executor(executor)
+
+
+@pytest.mark.parametrize("executor", ["dask", "dask:tcp://host:8786"])
+def test_without_its_library_dask_is_refused(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(StateError, match=r"pip install 'milo-pipelines\[dask\]'"):
+        check_executor(executor)
+
+
+@pytest.mark.parametrize("executor", ["thread", "clouds", "dasked", 7, ["threads"], True])
 def test_something_else_is_refused_with_what_there_is(executor: Any) -> None:
     with pytest.raises(StateError, match=r'got .*Use "threads", "processes", "dask"'):
         check_executor(executor)

@@ -1,6 +1,7 @@
 """The timeline as data, and the run that a program publishes."""
 
 import json
+import threading
 
 from milo import Action, Phase, Pipeline, PipelineState
 from milo.pipeline import (
@@ -12,7 +13,9 @@ from milo.pipeline import (
     get_active_pipeline,
     pipeline_to_timeline,
     set_active_pipeline,
+    timeline,
 )
+from milo.pipeline.timeline import watch_active_pipeline
 
 
 def state_of(*actions: Action) -> PipelineState:
@@ -88,3 +91,69 @@ def test_the_published_run_can_be_withdrawn() -> None:
     finally:
         set_active_pipeline(None)
     assert get_active_pipeline() is None
+
+
+def test_whoever_watches_is_called_after_each_publication_until_that_is_ended() -> None:
+    seen: list[PipelineState | None] = []
+    state = state_of()
+    stop = watch_active_pipeline(lambda: seen.append(get_active_pipeline()))
+    try:
+        set_active_pipeline(state)
+        set_active_pipeline(state)
+        set_active_pipeline(None)
+    finally:
+        stop()
+        set_active_pipeline(None)
+    assert seen == [state, state, None]
+    stop()
+
+
+def test_the_same_watcher_may_watch_twice_and_stop_once() -> None:
+    called: list[int] = []
+
+    def watcher() -> None:
+        called.append(1)
+
+    first, second = watch_active_pipeline(watcher), watch_active_pipeline(watcher)
+    first()
+    first()
+    set_active_pipeline(None)
+    second()
+    set_active_pipeline(None)
+    assert called == [1]
+
+
+def test_a_watcher_may_come_and_go_while_others_are_called() -> None:
+    """Whoever was there when it was published is called, and nobody twice."""
+    called: list[str] = []
+
+    def leaving() -> None:
+        called.append("leaving")
+        stop()
+        stops.append(watch_active_pipeline(lambda: called.append("new")))
+
+    stop = watch_active_pipeline(leaving)
+    stops = [watch_active_pipeline(lambda: called.append("other"))]
+    set_active_pipeline(None)
+    assert called == ["leaving", "other"]
+    set_active_pipeline(None)
+    assert called == ["leaving", "other", "other", "new"]
+    for each in stops:
+        each()
+
+
+def test_watchers_come_and_go_from_many_threads() -> None:
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        barrier.wait(20)
+        for _ in range(200):
+            watch_active_pipeline(lambda: None)()
+            set_active_pipeline(None)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert timeline._watchers == ()

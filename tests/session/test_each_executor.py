@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processe
 EXECUTORS: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "threads": lambda: nullcontext("threads"),
     "processes": lambda: nullcontext("processes"),
+    "dask": lambda: nullcontext("dask"),
     "thread pool": lambda: ThreadPoolExecutor(3),
     "process pool": lambda: ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.terminal.tmux import Tmux, needs_tmux
 
 pytestmark = needs_tmux

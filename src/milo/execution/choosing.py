@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -14,6 +16,7 @@ from milo.execution.threads import default_workers
 __all__ = ["check_executor", "placed_workers"]
 
 _HINT = 'Use "threads", "processes", "dask", "dask:tcp://host:port", or a concurrent.futures.Executor.'
+_ADDRESS = re.compile(r"[a-z]+://(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):\d{1,5}")
 
 
 class _Phase(Protocol):
@@ -30,6 +33,9 @@ class _Phase(Protocol):
 def check_executor(executor: object) -> None:
     """Raise StateError unless `executor` is one that `placed_workers` knows what to do with."""
     if executor is None or executor in ("threads", "processes") or _is_pool(executor):
+        return
+    if isinstance(executor, str) and executor.partition(":")[0] == "dask":
+        _check_dask(executor)
         return
     raise StateError(f"executor must name an executor or be one, got {executor!r}.", hint=_HINT)
 
@@ -53,7 +59,7 @@ def placed_workers(
         StateError: The executor cannot be had.
         PipelineError: The handler of a phase cannot be sent to its place.
     """
-    usual = _place(executor)
+    usual = _place(executor, max_workers)
     places: dict[str | None, Place | None] = {None: usual, "thread": None}
     place_of: dict[str, Place | None] = {}
     try:
@@ -77,16 +83,34 @@ def _close(places: dict[str | None, Place | None]) -> None:
             place.close()
 
 
+def _check_dask(executor: str) -> None:
+    address = executor.removeprefix("dask").removeprefix(":")
+    if executor != "dask" and not _ADDRESS.fullmatch(address):
+        raise StateError(
+            f"executor must give the address of a Dask scheduler after 'dask:', got {executor!r}.",
+            hint='Write it as the scheduler prints it, for example "dask:tcp://127.0.0.1:8786".',
+        )
+    if importlib.util.find_spec("distributed") is None:
+        raise StateError(
+            f"executor={executor!r} needs the library distributed, which is not installed.",
+            hint="Install it with: pip install 'milo-pipelines[dask]'",
+        )
+
+
 def _is_pool(executor: object) -> bool:
     # Whoever has made one has imported its module.
     futures = sys.modules.get("concurrent.futures")
     return futures is not None and isinstance(executor, futures.Executor)
 
 
-def _place(executor: Any) -> Place | None:
+def _place(executor: Any, max_workers: int | None = None) -> Place | None:
     # Imported where chosen: each of them loads what most runs do not need.
     if executor is None or executor == "threads":
         return None
+    if isinstance(executor, str) and executor.partition(":")[0] == "dask":
+        from milo.execution.dask import DaskPlace
+
+        return DaskPlace(executor.partition(":")[2] or None, max_workers or default_workers())
     if executor == "processes":
         from milo.execution.processes import ProcessPlace
 

@@ -139,9 +139,9 @@ def _unknown(look: Look, name: str) -> AddressError:
     near = difflib.get_close_matches(name, names, 3) if len(names) <= 1000 else []
     told = near or names[:10]
     more = f" and {len(names) - len(told)} more" if not near and len(names) > len(told) else ""
+    listed = f"{', '.join(map(repr, told)) or 'none'}{more}"
     return AddressError(
-        f"The run has no phase {name!r}.",
-        hint=f"{'Did you mean' if near else 'It has'} {', '.join(map(repr, told))}{more}{'?' if near else '.'}",
+        f"The run has no phase {name!r}.", hint=f"Did you mean {listed}?" if near else f"It has {listed}."
     )
 
 

@@ -47,13 +47,16 @@ class Subscriptions:
             await send(event_to_notification(ResourceUpdated(uri=uri), meta))
 
         honored = types.SubscriptionFilter(resource_subscriptions=wanted or None)
-        await send(
-            types.SubscriptionsAcknowledgedNotification(
-                params=types.SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=meta)
-            )
-        )
+        # Joined before anything is awaited, so that the limit holds however many ask at once.
         updates.join(key, subscriber)
         try:
+            await send(
+                types.SubscriptionsAcknowledgedNotification(
+                    params=types.SubscriptionsAcknowledgedNotificationParams(
+                        notifications=honored, _meta=meta
+                    )
+                )
+            )
             await subscriber.deliver(tell)
         finally:
             updates.leave(key)
@@ -69,7 +72,7 @@ class Subscriptions:
         if subscriber is None:
             subscriber = Subscriber()
             updates.start(subscriber.deliver, ctx.session.send_resource_updated)
-        _refuse_too_many(len(subscriber.uris) + 1)
+        _refuse_too_many(len(subscriber.uris | {params.uri}))
         subscriber.add(params.uri)
         updates.join(key, subscriber)
         return types.EmptyResult()

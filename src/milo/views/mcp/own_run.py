@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from milo.journal import Follower, JournalError, open_reader
+from milo.journal.errors import explained
 from milo.journal.run_rows import run_rows
 from milo.views.mcp.journal_source import looked
 from milo.views.mcp.launcher import Launched
@@ -27,6 +28,8 @@ def newest_number(path: Path) -> int:
     connection = open_reader(path)
     try:
         return next((row.number for row in run_rows(connection)), 0)
+    except sqlite3.Error as error:
+        raise explained(error, path, "read") from None
     finally:
         connection.close()
 
@@ -97,7 +100,7 @@ class OwnRun:
         look, before = await anyio.to_thread.run_sync(self._look), self.look
         if look is None:
             return
-        if before is None or (look.state, look.status) != (before.state, before.status):
+        if before is None or look.state is not before.state or look.status != before.status:
             self.look, self.name = look, look.run
             self._move()
 

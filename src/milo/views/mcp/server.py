@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 
 from milo import __version__
 from milo.errors import MiloError
+from milo.log import log
 from milo.pipeline import Pipeline
 from milo.text import safe_text
 from milo.views.mcp import documents
@@ -111,7 +112,7 @@ def make_server(
         on_call_tool=tools.call if tools is not None else None,
     )
     if tools is None:
-        # Not announced; whoever asks all the same is told why there is nothing.
+        # An empty list instead of "Method not found"; whoever calls one all the same is told why there is none.
         server.add_request_handler("tools/list", types.PaginatedRequestParams, _no_tools)
         server.add_request_handler("tools/call", types.CallToolRequestParams, _refuse_tool)
     return server
@@ -169,6 +170,10 @@ async def answered(work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work)
     except MiloError as error:
         raise refusal(error) from None
+    except Exception as error:  # noqa: BLE001 - whoever asked is told; the SDK would pass the bare text on
+        log.exception("a request cannot be answered")
+        what = safe_text(f"{type(error).__name__}: {error}")
+        raise MCPError(types.INTERNAL_ERROR, f"It cannot be read: {what}", {"code": "fault"}) from None
 
 
 def refusal(error: MiloError) -> MCPError:

@@ -38,8 +38,9 @@ def _one_word(name: str) -> str:
     return name
 
 
-_Text = Annotated[str, AfterValidator(_without_nul), Field(max_length=10_000)]
-_Name = Annotated[str, AfterValidator(_one_word)]
+# The length first: after a validator of one's own it would be checked by code that the schema does not tell of.
+_Text = Annotated[str, Field(max_length=10_000), AfterValidator(_without_nul)]
+_Name = Annotated[str, Field(max_length=200), AfterValidator(_one_word)]
 
 Phases = Annotated[
     list[_Text],

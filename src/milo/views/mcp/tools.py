@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import mcp_types as types
@@ -31,6 +32,9 @@ TOOLS_INSTRUCTIONS: Final = (
     "run_pipeline starts the pipeline, resume_run goes on with a run that was not finished without repeating what is "
     "done, cancel_run ends the run that works, explain tells what would run and why."
 )
+
+_MAX_PROBLEMS: Final = 10
+_MAX_STEP: Final = 100
 
 Context = ServerRequestContext[Updates, Any]
 
@@ -118,9 +122,11 @@ class Tools:
                 f"There is no tool {safe_text(params.name)!r}. There are {', '.join(self._tools)}.",
             )
         try:
-            result = await tool.call(ctx, tool.takes.model_validate(params.arguments or {}))
+            given = tool.takes.model_validate(params.arguments or {})
         except ValidationError as error:
-            return _refused(_told(params.name, error))
+            return _refused(_told(params.name, error, params.arguments or {}))
+        try:
+            result = await tool.call(ctx, given)
         except MiloError as error:
             return _refused(str(error))
         text = types.TextContent(text=result.model_dump_json(ensure_ascii=True))
@@ -173,12 +179,27 @@ def _several(parameters: dict[str, str | list[str]]) -> dict[str, list[str]]:
     return {name: [value] if isinstance(value, str) else value for name, value in parameters.items()}
 
 
-def _told(name: str, error: ValidationError) -> str:
-    problems = [
-        f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}"
+def _told(name: str, error: ValidationError, given: dict[str, Any]) -> str:
+    problems = dict.fromkeys(
+        f"{_place(each['loc'], given)}: {each['msg']}"
         for each in error.errors(include_url=False, include_input=False)
-    ]
-    return f"{name} cannot take these arguments. {'; '.join(problems)}."
+    )
+    told = "; ".join(itertools.islice(problems, _MAX_PROBLEMS))
+    more = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
+    return f"{name} cannot take these arguments. {told}{more}."
+
+
+def _place(steps: Iterable[int | str], given: Any) -> str:
+    """Where in the arguments something is wrong: of the validator's steps those that lead on in what was given."""
+    taken = []
+    for step in steps:
+        try:
+            given = given[step]
+        except (LookupError, TypeError):
+            # An argument that is missing has no place, and what stands for one of several types is none.
+            continue
+        taken.append(str(step)[:_MAX_STEP])
+    return ".".join(taken) or "arguments"
 
 
 def _refused(text: str) -> types.CallToolResult:

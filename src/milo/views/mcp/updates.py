@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
@@ -24,6 +25,8 @@ PERIOD_S: Final = 0.1
 """Between two looks for what has changed, at least."""
 # A look at a large run is paid back by a rest, so that watching takes a tenth of a processor at most.
 _REST: Final = 9.0
+# Nor shall whoever reads a timeline at every update do nothing else: ten thousand phases take him some 40 ms.
+_REST_A_PHASE_S: Final = 5e-5
 
 
 class Subscriber:
@@ -76,11 +79,22 @@ class Updates:
     Args:
         source: Where runs come from.
         group: Where tasks are started.
+        clock: Seconds; how long a look took.
+        sleep: Waits for some seconds.
     """
 
-    def __init__(self, source: Source, group: TaskGroup) -> None:
+    def __init__(
+        self,
+        source: Source,
+        group: TaskGroup,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
+    ) -> None:
         self._source = source
         self._group = group
+        self._clock = clock
+        self._sleep = sleep
         self._subscribers: dict[object, Subscriber] = {}
         self._news = asyncio.Event()
         self._before: Look | None = None
@@ -108,19 +122,25 @@ class Updates:
 
     async def serve(self) -> None:
         """Look and note, until cancelled."""
-        loop = asyncio.get_running_loop()
-        stop = self._source.watch(partial(_wake, loop, self._news))
+        alarm = _Alarm(asyncio.get_running_loop(), self._news)
+        stop = self._source.watch(alarm.ring)
         try:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                started = time.perf_counter()
+                # Before the look, which shows whatever was published until then.
+                alarm.set()
+                started = self._clock()
                 await self._round()
-                await anyio.sleep(max(PERIOD_S, _REST * (time.perf_counter() - started)))
+                await self._sleep(self._rest_s(self._clock() - started))
                 if self._source.polled and self._wanting():
                     self._news.set()
         finally:
             stop()
+
+    def _rest_s(self, took_s: float) -> float:
+        phases = len(self._before.state.leaves) if self._before is not None else 0
+        return max(PERIOD_S, _REST * took_s, _REST_A_PHASE_S * phases)
 
     def _wanting(self) -> list[Subscriber]:
         return [each for each in self._subscribers.values() if each.uris]
@@ -157,6 +177,9 @@ def changed(uri: str, before: Look | None, after: Look | None) -> bool:
         return before.state is not after.state or before.status != after.status
     if uri == GRAPH:
         return before.phases is not after.phases
+    if (before.status == "interrupted") != (after.status == "interrupted"):
+        # The state is the same, but its phases are told otherwise.
+        return True
     return before.state is not after.state and _phase(before, uri) != _phase(after, uri)
 
 
@@ -178,11 +201,21 @@ def _quiet(look: Callable[[], Any]) -> Any:
         return None
 
 
-def _wake(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
-    # Called by whoever publishes, thousands of times a second perhaps; a loop is woken once a look.
-    if not news.is_set():
-        try:
-            loop.call_soon_threadsafe(news.set)
-        except RuntimeError:
-            # The loop was closed meanwhile: nobody listens.
-            return
+class _Alarm:
+    """Wakes a loop, once for each time that it was set: who publishes rings thousands of times a second perhaps."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
+        self._loop = loop
+        self._news = news
+        self._is_set = True
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def ring(self) -> None:
+        """Called by whoever publishes, from any thread."""
+        if self._is_set:
+            self._is_set = False
+            # A loop that was closed meanwhile has nobody who listens.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._news.set)

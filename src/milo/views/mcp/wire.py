@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import anyio
@@ -79,27 +80,33 @@ class _Lines:
     """Reads lines on a daemon thread: a read that waits for a client keeps no process from ending."""
 
     def __init__(self, file: TextIO, loop: asyncio.AbstractEventLoop) -> None:
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         # One line ahead at most, so that a client which sends faster than it is answered has to wait.
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue(1)
+        self._room = threading.Semaphore(1)
         threading.Thread(target=self._read, args=(file, loop), name="milo-mcp-stdin", daemon=True).start()
 
     def _read(self, file: TextIO, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            for line in file:
-                asyncio.run_coroutine_threadsafe(self._queue.put(line), loop).result()
-            asyncio.run_coroutine_threadsafe(self._queue.put(None), loop).result()
-        except (OSError, ValueError, RuntimeError, asyncio.CancelledError):
-            # The loop was closed meanwhile: nobody waits for a line any more.
-            return
+        # A loop that was closed meanwhile has nobody who waits for a line any more.
+        with contextlib.suppress(RuntimeError):
+            for line in chain(_readable(file), [None]):
+                self._room.acquire()
+                loop.call_soon_threadsafe(self._queue.put_nowait, line)
 
     def __aiter__(self) -> _Lines:
         return self
 
     async def __anext__(self) -> str:
         line = await self._queue.get()
+        self._room.release()
         if line is None:
             raise StopAsyncIteration
         return line
+
+
+def _readable(file: TextIO) -> Iterator[str]:
+    # A client whose terminal or socket is gone has left like one that closes its end.
+    with contextlib.suppress(OSError, ValueError):
+        yield from file
 
 
 class _Answers:

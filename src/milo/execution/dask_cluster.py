@@ -1,0 +1,164 @@
+"""A Dask cluster, connected: its client, its leases, and how much there is of it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from distributed import Client
+
+from milo.errors import StateError
+from milo.execution.dask_attempts import Attempts
+from milo.execution.dask_leases import Lease, Leases, Source, versions_differ
+from milo.execution.dask_local import LocalSource
+from milo.execution.placement import WorkerError
+from milo.log import log
+
+__all__ = ["Cluster", "connected"]
+
+_CONNECT_S = 10.0
+_MARGIN_S = 1.0
+_CLOSE_S = 3.0
+_DISTRIBUTION = "milo-pipelines"
+# Each attempt that runs has a connection from the scheduler to its worker, which has 512 of them for everybody.
+_MOST = 256
+
+
+class Cluster:
+    """What a run has of a cluster; for the loop's thread.
+
+    Attributes:
+        attempts: Sends attempts to its workers.
+        threads: How many attempts it runs at once.
+        kill: Ends the process of an attempt; None where the processes are somebody else's.
+    """
+
+    def __init__(self, client: Any, leases: Leases, source: Source, threads: int, address: str) -> None:
+        self.attempts = Attempts(client, leases, source, address)
+        self.threads = threads
+        self.kill: Callable[[Lease], None] | None = getattr(source, "kill", None)
+        self._client = client
+        self._leases = leases
+        self._source = source
+        self._kept: set[asyncio.Task[Any]] = set()
+
+    def keep(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Do something whose outcome nobody waits for."""
+        task = asyncio.ensure_future(coroutine)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+
+    async def close(self) -> None:
+        """Give up what is held, and end what is the run's own."""
+        await _closed(self._client, self._source, self._leases)
+
+
+async def connected(address: str | None, most: int, name: str) -> Cluster:
+    """Connect to a scheduler, or start a cluster of the run's own.
+
+    Args:
+        address: The scheduler's; None starts a cluster.
+        most: How many processes such a cluster has at most.
+        name: Begins the names of its tasks.
+
+    Raises:
+        StateError: It cannot be reached, has no workers, or its workers cannot run phases.
+    """
+    source: Any = _Elsewhere() if address is not None else LocalSource(most)
+    client = leases = None
+    try:
+        if address is None:
+            address = await source.start()
+        client = await _client(address, getattr(source, "security", None))
+        leases = Leases(client, source, name, address)
+        threads = most
+        if isinstance(source, _Elsewhere):
+            threads = min(_MOST, await _checked(client, leases))
+        return Cluster(client, leases, source, threads, address)
+    except BaseException:
+        await _closed(client, source, leases)
+        raise
+
+
+async def _closed(client: Any, source: Any, leases: Leases | None) -> None:
+    if leases is not None:
+        leases.close()
+    if client is not None:
+        await _close(client)
+    await source.close()
+
+
+async def _close(client: Any) -> None:
+    # Whatever Dask raises when it is closed, there is nothing left that could be lost.
+    with suppress(Exception):
+        async with asyncio.timeout(_CLOSE_S):
+            await client.close(timeout=_CLOSE_S)
+
+
+async def _client(address: str, security: Any) -> Any:
+    options = {"security": security} if security is not None else {}
+    client: Any = Client(  # type: ignore[no-untyped-call]
+        address, asynchronous=True, set_as_default=False, name="milo", timeout=_CONNECT_S, **options
+    )
+    try:
+        # Whoever listens there and says nothing is waited for by Dask without end.
+        async with asyncio.timeout(_CONNECT_S + _MARGIN_S):
+            return await client
+    except Exception as reason:
+        await _close(client)
+        told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
+        raise StateError(
+            f"The Dask scheduler at {address} cannot be reached: {told}.",
+            hint="Start one with `dask scheduler`, and give the address that it prints.",
+        ) from reason
+
+
+async def _checked(client: Any, leases: Leases) -> int:
+    """How many threads the cluster has. Raises StateError if it cannot run phases."""
+    if not await client.nthreads():
+        # One that grows with its tasks needs one to begin.
+        try:
+            await leases.warm()
+        except WorkerError as error:
+            raise StateError(error.message, hint=error.hint) from error
+    found = (await client.get_versions(packages=[_DISTRIBUTION]))["workers"]
+    differ = versions_differ({worker: told["packages"].get(_DISTRIBUTION) for worker, told in found.items()})
+    if differ:
+        raise StateError(differ[0], hint=differ[1])
+    for worker, told in found.items():
+        python = str(told["packages"].get("python", "")).split(".final")[0]
+        if python.split(".")[:2] != platform.python_version().split(".")[:2]:
+            log.warning(
+                "The Dask worker %s has Python %s, and this program %s: handlers that are sent by value may "
+                "not run there.",
+                worker,
+                python,
+                platform.python_version(),
+            )
+    return sum((await client.nthreads()).values())
+
+
+class _Elsewhere:
+    """Somebody else's cluster: its threads are borrowed for a while."""
+
+    most = _MOST
+    # A thread that nothing is asked of goes back, and so does one after a while: others may wait for it.
+    idle_s = 1.0
+    turn_s = 5.0
+    start_s = None
+
+    def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
+        """Dask chooses the worker."""
+        return None, {}
+
+    def dropped(self, lease: Lease) -> None:
+        """Its worker hears of it through Dask."""
+
+    async def failed(self, lease: Lease) -> tuple[str, str]:
+        return "ended or was restarted", "What the phase has done there is not known."
+
+    async def close(self) -> None:
+        """It goes on."""

@@ -1,0 +1,189 @@
+"""A Dask cluster of the run's own: a scheduler in this process, and worker processes that are started as needed."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import itertools
+import os
+import pickle
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from distributed import Scheduler, Security
+
+from milo.execution.dask_leases import Lease
+from milo.execution.exits import exit_reason, exit_words
+from milo.execution.guard import guard
+from milo.execution.guard_process import kill_sessions
+from milo.execution.pipes import exit_notice
+from milo.execution.placement import WorkerError
+from milo.execution.program import program_here, start_process
+
+__all__ = ["LocalSource"]
+
+_MODULE = "milo.execution.dask_process"
+_FORGET_S = 1.0
+
+
+class LocalSource:
+    """Each task gets a process of its own, which is ended with it.
+
+    Args:
+        most: How many processes there are at once.
+    """
+
+    idle_s = None
+    turn_s = float("inf")
+    start_s: float | None = 60.0
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        # Without certificates whoever has an account on this machine could have code run as this user.
+        secure = importlib.util.find_spec("cryptography") is not None
+        security: Any = Security
+        self.security = security.temporary() if secure else security(require_encryption=False)
+        self._folder = tempfile.mkdtemp(prefix="milo-dask-")
+        self._numbers = itertools.count(1)
+        self._processes: set[_Process] = set()
+        self._scheduler: Any = None
+
+    async def start(self) -> str:
+        """Start the scheduler; returns its address."""
+        self._scheduler = await Scheduler(
+            host="127.0.0.1",
+            port=0,
+            protocol="tls" if self.security.require_encryption else "tcp",
+            security=self.security,
+            dashboard=False,
+            dashboard_address="127.0.0.1:0",
+            allowed_failures=0,
+            local_directory=self._folder,
+        )
+        return str(self._scheduler.address)
+
+    def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
+        """Start a process for a task."""
+        name = f"worker-{next(self._numbers)}"
+        told = {
+            "scheduler": self._scheduler.address,
+            "security": self.security,
+            "name": name,
+            "folder": self._folder,
+            "program": program_here(name),
+        }
+        try:
+            process = _Process(told, os.path.join(self._folder, f"{name}.err"))
+        except OSError as error:
+            raise WorkerError(
+                f"A Dask worker process cannot be started: {error.strerror or error}."
+            ) from error
+        self._processes.add(process)
+        process.watch(lambda: lost(process.not_started()))
+        return process, {"resources": {name: 1}}
+
+    def dropped(self, lease: Lease) -> None:
+        """End its process."""
+        lease.process.kill()
+        self._processes.discard(lease.process)
+
+    async def failed(self, lease: Lease) -> tuple[str, str]:
+        """How its process has ended."""
+        status = await lease.process.status()
+        return exit_words(status), exit_reason(status)
+
+    def kill(self, lease: Lease) -> None:
+        """Kill the process of an attempt, with all that it has started."""
+        lease.process.kill()
+
+    async def close(self) -> None:
+        """End everything."""
+        for process in list(self._processes):
+            process.kill()
+        if self._scheduler is not None:
+            await self._scheduler.close()
+        for process in list(self._processes):
+            await process.status()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Process:
+    """A worker process. For the loop's thread alone.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+
+    def __init__(self, told: dict[str, Any], errors: str) -> None:
+        self._errors = errors
+        ours, theirs = socket.socketpair()
+        real = os.dup(2)
+        try:
+            with open(errors, "wb") as stderr:
+                self._process = start_process(
+                    _MODULE, theirs.fileno(), stdout=None, stderr=stderr, descriptors=(real,)
+                )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(real)
+        self.pid = self._process.pid
+        guard.descriptor()
+        guard.add(self.pid)
+        self._exit = exit_notice(self.pid)
+        self._ended = asyncio.get_running_loop().create_future()
+        self._connection = Connection(ours.detach())
+        try:
+            self._connection.send_bytes(pickle.dumps({**told, "stderr": real}))
+        except OSError:
+            return  # it has ended already, which is noticed
+
+    def watch(self, lost: Callable[[], None]) -> None:
+        """Call `lost` when it has ended by itself."""
+        asyncio.get_running_loop().add_reader(self._exit, self._on_exit, lost)
+
+    def _on_exit(self, lost: Callable[[], None]) -> None:
+        self._bury()
+        lost()
+
+    def kill(self) -> None:
+        """End it, and whatever is in its session."""
+        if not self._ended.done():
+            kill_sessions([self.pid])
+            self._bury()
+
+    def _bury(self) -> None:
+        if self._ended.done():
+            return
+        asyncio.get_running_loop().remove_reader(self._exit)
+        # Whatever it has left behind in its session.
+        kill_sessions([self.pid])
+        status = self._process.wait()
+        guard.remove(self.pid)
+        os.close(self._exit)
+        self._connection.close()
+        self._ended.set_result(status)
+
+    async def status(self) -> int:
+        """Its exit status, once it has ended; it is ended if it does not do so by itself."""
+        if not self._ended.done():
+            await asyncio.wait({self._ended}, timeout=_FORGET_S)
+            self.kill()
+        return int(self._ended.result())
+
+    def not_started(self) -> WorkerError:
+        """What to say of one that has ended before it was ready."""
+        with open(self._errors, encoding="utf-8", errors="replace") as file:
+            lines = file.read().strip().splitlines()
+        told = f" It wrote: {lines[-1]}" if lines else ""
+        return WorkerError(
+            f"A Dask worker process did not start: it {exit_words(self._ended.result())}.{told}",
+            hint=f"It is started with {sys.executable!r} and this program's import path.",
+        )

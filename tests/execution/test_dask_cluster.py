@@ -1,0 +1,162 @@
+"""How a run connects to a Dask cluster of somebody else's, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import milo
+from milo import Phase, PhasePolicy, Pipeline, StateError
+from milo.execution import dask_cluster as dask_cluster_module
+from milo.execution import dask_leases
+from milo.execution.dask_cluster import _checked
+
+from . import elsewhere
+from .on_dask import SKIP, run, scheduler, workers
+from .processes import eventually
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
+
+
+def test_a_scheduler_that_cannot_be_reached_is_told_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    ran: list[int] = []
+    with pytest.raises(StateError, match=f"The Dask scheduler at {address} cannot be reached") as refused:
+        run(Phase("a", lambda: ran.append(1), runs_on="thread"), Phase("b", int), executor=f"dask:{address}")
+    assert "Start one with `dask scheduler`" in str(refused.value)
+    assert not ran
+
+
+def test_something_else_that_listens_there_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(StateError, match="cannot be reached"):
+            run(Phase("b", int), executor=f"dask:{address}")
+
+
+def test_a_cluster_that_gets_no_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_leases, "_NO_WORKER_S", 0.2)
+    with scheduler() as (_, address):
+        with pytest.raises(StateError, match=f"The Dask scheduler at {address} has no workers") as refused:
+            run(Phase("a", int), executor=f"dask:{address}")
+        assert f"Start one with `dask worker {address}`" in str(refused.value)
+
+
+def test_workers_that_have_no_milo_are_told_of_before_anything_runs(tmp_path: Path) -> None:
+    hidden = """
+import distributed.versions as versions
+versions._version_cached = lambda name, find=versions._version_cached: (
+    None if name == "milo-pipelines" else find(name)
+)
+"""
+    (tmp_path / "hide.py").write_text(hidden)
+    with (
+        scheduler() as (_, address),
+        workers(address, tmp_path, "--nthreads", 1, "--preload", tmp_path / "hide.py"),
+        pytest.raises(StateError, match="is not ready for this run: it has no milo, and"),
+    ):
+        run(Phase("a", int), executor=f"dask:{address}")
+
+
+def test_a_worker_that_cannot_load_milo_fails_the_phase_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hide.py").write_text("import sys\nsys.modules['milo.execution.dask_worker'] = None\n")
+    with (
+        scheduler() as (_, address),
+        workers(address, tmp_path, "--nthreads", 1, "--preload", tmp_path / "hide.py"),
+    ):
+        error = run(Phase("a", int), executor=f"dask:{address}").state.phase("a").error
+    assert "A Dask worker cannot run phases: " in error
+    assert f"Install milo-pipelines=={milo.__version__} on the workers" in error
+
+
+def test_workers_of_another_version_are_told_of(dask_cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_leases, "VERSION", "9.9")
+    with pytest.raises(StateError, match=rf"its milo is version {milo.__version__}, and 9\.9 is needed"):
+        run(Phase("a", int), executor=dask_cluster)
+
+
+def test_a_worker_of_another_python_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    class Client:
+        async def nthreads(self) -> dict[str, int]:
+            return {"tcp://one": 2, "tcp://two": 3}
+
+        async def get_versions(self, packages: list[str]) -> dict[str, Any]:
+            milo_here = {packages[0]: milo.__version__}
+            there = {name: {"packages": {"python": "3.9.1.final.0", **milo_here}} for name in ("one", "two")}
+            return {"workers": there}
+
+    assert asyncio.run(_checked(Client(), None)) == 5  # type: ignore[arg-type]
+    assert "The Dask worker one has Python 3.9.1, and this program" in caplog.text
+
+
+def test_a_scheduler_that_goes_away_fails_the_attempts_and_the_run_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 1.0)
+    started = tmp_path / "started"
+    policy = PhasePolicy("retry", 1, 0.0, then="skip")
+    with scheduler() as (process, address), workers(address, tmp_path):
+
+        def wait(path: str = str(started)) -> None:
+            Path(path).touch()
+            time.sleep(1000)
+
+        def end() -> None:
+            assert eventually(started.exists)
+            process.process.kill()
+
+        before = time.monotonic()
+        result = milo.run(
+            Pipeline(
+                "p",
+                Phase("a", wait, policy=policy, parallel=True),
+                Phase("b", elsewhere.pid, policy=SKIP, parallel=True, depends_on=("end",)),
+                Phase("end", end, runs_on="thread", parallel=True),
+            ),
+            executor=f"dask:{address}",
+            max_workers=3,
+        )
+    assert time.monotonic() - before < 30
+    for name in ("a", "b"):
+        assert f"The Dask scheduler at {address} went away" in result.state.phase(name).error
+    assert result.state.phase("a").attempt == 2
+
+
+def test_workers_that_are_restarted_fail_what_they_ran_and_run_the_rest(
+    dask_cluster: str, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+
+    def wait(path: str = str(started)) -> None:
+        if not Path(path).exists():
+            Path(path).touch()
+            time.sleep(1000)
+
+    def restart() -> None:
+        from distributed import Client
+
+        assert eventually(started.exists)
+        with Client(dask_cluster.removeprefix("dask:"), set_as_default=False) as client:
+            client.restart()
+
+    result = run(
+        Phase("a", wait, policy=PhasePolicy("retry", 1, 0.0), parallel=True),
+        Phase("restart", restart, runs_on="thread", parallel=True),
+        Phase("b", elsewhere.pid, depends_on=("restart",)),
+        executor=dask_cluster,
+    )
+    assert result.ok
+    assert result.state.phase("a").attempt == 2
