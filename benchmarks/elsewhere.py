@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
-from graphlib import TopologicalSorter
-from typing import Any
 
 import milo
+from elsewhere_sides import after_warm, check, compute, give, loop, phase, step, submit_all, take, warm
 from milo import Phase, Pipeline
-from shapes import MODULUS, SHAPES, Graph, dependencies
+from shapes import SHAPES, Graph, dependencies
 
 WORKERS = 2
 LEAST_SPEED_UP = 0.85
@@ -51,22 +49,24 @@ def _options() -> argparse.Namespace:
 def work(options: argparse.Namespace) -> bool:
     """Eight equal phases that compute; the workers' start is included on both sides."""
     steps = _calibrated(options.work_ms / 1000)
-    phases = [Phase(f"p{number}", partial(_compute, steps), parallel=True) for number in range(8)]
+    phases = [Phase(f"p{number}", partial(compute, steps), parallel=True) for number in range(8)]
     pipeline = Pipeline("work", *phases)
 
     def serial() -> list[int]:
-        return [_compute(steps) for _ in range(8)]
+        return [compute(steps) for _ in range(8)]
 
     def bare() -> list[int]:
         with _pool() as pool:
-            return list(pool.map(_compute, [steps] * 8))
+            return list(pool.map(compute, [steps] * 8))
 
     def ours() -> list[int]:
         return list(_run(pipeline).results.values())
 
     print("## Work\n\n8 equal phases that compute, two workers, their start included.\n")
     took = _in_turns(max(3, options.rounds // 2), {"serial": serial, "bare": bare, "milo": ours})
-    faster = {side: [one / other for one, other in zip(took["serial"], took[side], strict=True)] for side in took}
+    faster = {
+        side: [one / other for one, other in zip(took["serial"], took[side], strict=True)] for side in took
+    }
     print("| side | seconds | speed-up |\n|---|---|---|")
     for side in took:
         print(f"| {side} | {statistics.median(took[side]):.2f} | {_told(faster[side])} |")
@@ -84,10 +84,10 @@ def noops(options: argparse.Namespace) -> bool:
             graph = dependencies(shape, options.count)
             sides: dict[str, Callable[[], float]] = {
                 "milo": partial(_noops_of_milo, graph),
-                "loop": partial(_noops_of, _loop, pool, graph),
+                "loop": partial(_noops_of, loop, pool, graph),
             }
             if shape == "wide":
-                sides["submit"] = partial(_noops_of, _submit_all, pool, graph)
+                sides["submit"] = partial(_noops_of, submit_all, pool, graph)
             took: dict[str, list[float]] = {side: [] for side in sides}
             for turn in range(options.rounds + 1):
                 for side, run in sides.items():
@@ -95,10 +95,17 @@ def noops(options: argparse.Namespace) -> bool:
                     if turn:  # the first warms up
                         took[side].append(seconds / len(graph) * 1e6)
             ratio = _ratios(took["milo"], took["loop"])
-            cells = [shape, f"{statistics.median(took['milo']):.0f}", f"{statistics.median(took['loop']):.0f}"]
+            cells = [
+                shape,
+                f"{statistics.median(took['milo']):.0f}",
+                f"{statistics.median(took['loop']):.0f}",
+            ]
             cells.append(_told(ratio))
             if "submit" in took:
-                cells += [f"{statistics.median(took['submit']):.0f}", _told(_ratios(took["milo"], took["submit"]))]
+                cells += [
+                    f"{statistics.median(took['submit']):.0f}",
+                    _told(_ratios(took["milo"], took["submit"])),
+                ]
             print("| " + " | ".join(cells) + " |", flush=True)
             holds &= statistics.median(ratio) <= MOST_COST
     print(f"\nNo shape shall cost more than {MOST_COST} times the loop: {'holds' if holds else 'FAILS'}.")
@@ -110,18 +117,18 @@ def data(options: argparse.Namespace) -> bool:
     size = options.megabytes * MEGABYTE
     print(f"\n## Data\n\n{options.megabytes} MB of bytes, milliseconds.\n")
     print("| what | milo | bare | ratio |\n|---|---|---|---|")
-    give = Phase("give", partial(_give, size), depends_on=WARM)
+    giving = Phase("give", partial(give, size), depends_on=WARM)
     pipelines = {
-        "a result": _warmed("data", give),
+        "a result": _warmed("data", giving),
         "what a phase is given": _warmed(
-            "data", Phase("give", partial(_give, size), depends_on=WARM, runs_on="thread"), _taking()
+            "data", Phase("give", partial(give, size), depends_on=WARM, runs_on="thread"), _taking()
         ),
     }
-    value = _give(size)
+    value = give(size)
     with _pool() as pool:
         bares = {
-            "a result": lambda: len(pool.submit(_give, size).result()),
-            "what a phase is given": lambda: pool.submit(_take, value).result(),
+            "a result": lambda: len(pool.submit(give, size).result()),
+            "what a phase is given": lambda: pool.submit(take, value).result(),
         }
         for what, pipeline in pipelines.items():
             took: dict[str, list[float]] = {"milo": [], "bare": []}
@@ -134,7 +141,10 @@ def data(options: argparse.Namespace) -> bool:
                     took["milo"].append(ours_s * 1e3)
                     took["bare"].append(bare_s * 1e3)
             medians = [f"{statistics.median(took[side]):.0f}" for side in ("milo", "bare")]
-            print(f"| {what} | {' | '.join(medians)} | {_told(_ratios(took['milo'], took['bare']))} |", flush=True)
+            print(
+                f"| {what} | {' | '.join(medians)} | {_told(_ratios(took['milo'], took['bare']))} |",
+                flush=True,
+            )
     return True
 
 
@@ -142,7 +152,7 @@ def start(options: argparse.Namespace) -> bool:
     """A run of one phase: what the first worker costs, and how it is with one that was there."""
     print("\n## Start\n\nA run of one no-op phase, milliseconds.\n")
     print("| side | median (range) |\n|---|---|")
-    pipeline = Pipeline("one", Phase("p", partial(_step, 1)))
+    pipeline = Pipeline("one", Phase("p", partial(step, 1)))
     sides: dict[str, Callable[[], object]] = {
         "milo, processes": lambda: _run(pipeline),
         "milo, threads": lambda: milo.run(pipeline),
@@ -154,49 +164,18 @@ def start(options: argparse.Namespace) -> bool:
     return True
 
 
-def _compute(steps: int) -> int:
-    total = 0
-    for number in range(steps):
-        total = (total * 31 + number) % MODULUS
-    return total
-
-
 def _calibrated(seconds: float) -> int:
     began = time.perf_counter()
-    _compute(1_000_000)
+    compute(1_000_000)
     return max(1, int(1_000_000 * seconds / (time.perf_counter() - began)))
 
 
-def _step(number: int, *before: int) -> int:
-    return (number + sum(before)) % MODULUS
-
-
-def _phase(number: int, context: Any) -> int:
-    return _step(number, *context.values())
-
-
-def _warm() -> None:
-    time.sleep(0.3)  # so long that each worker has one of them
-
-
-def _after_warm(number: int, context: Any) -> int:
-    return _step(number)
-
-
-def _give(size: int) -> bytes:
-    return os.urandom(1024) * (size // 1024) + bytes(size % 1024)
-
-
-def _take(give: bytes) -> int:
-    return len(give)
-
-
 def _taking() -> Phase:
-    return Phase("take", _take, depends_on=("give",))
+    return Phase("take", take, depends_on=("give",))
 
 
 def _warmed(name: str, *phases: Phase) -> Pipeline:
-    return Pipeline(name, *(Phase(each, _warm, parallel=True) for each in WARM), *phases)
+    return Pipeline(name, *(Phase(each, warm, parallel=True) for each in WARM), *phases)
 
 
 def _run(pipeline: Pipeline) -> milo.RunResult:
@@ -215,14 +194,14 @@ def _noops_of_milo(graph: Graph) -> float:
     phases = [
         Phase(
             name,
-            partial(_phase if before else _after_warm, 31 * number + 1),
+            partial(phase if before else after_warm, 31 * number + 1),
             depends_on=before or WARM,
             parallel=True,
         )
         for number, (name, before) in enumerate(graph.items())
     ]
     result = _run(_warmed("noops", *phases))
-    _check(graph, result.results)
+    check(graph, result.results)
     return _took(result, list(graph))
 
 
@@ -230,48 +209,8 @@ def _noops_of(run: Callable[[Executor, Graph], dict[str, int]], pool: Executor, 
     began = time.perf_counter()
     results = run(pool, graph)
     took_s = time.perf_counter() - began
-    _check(graph, results)
+    check(graph, results)
     return took_s
-
-
-def _loop(pool: Executor, graph: Graph) -> dict[str, int]:
-    """What people write by hand."""
-    sorter = TopologicalSorter(graph)
-    sorter.prepare()
-    numbers = {name: 31 * number + 1 for number, name in enumerate(graph)}
-    results: dict[str, int] = {}
-    running: dict[Future[int], str] = {}
-    while sorter.is_active():
-        for name in sorter.get_ready():
-            future = pool.submit(_step, numbers[name], *[results[each] for each in graph[name]])
-            running[future] = name
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            name = running.pop(future)
-            results[name] = future.result()
-            sorter.done(name)
-    return results
-
-
-def _submit_all(pool: Executor, graph: Graph) -> dict[str, int]:
-    """The cheapest loop for this one shape: everything between the first and the last is submitted at once."""
-    first, *middle, last = graph
-    results = {first: pool.submit(_step, 1).result()}
-    futures = {
-        pool.submit(_step, 31 * number + 1, results[first]): name for number, name in enumerate(middle, 1)
-    }
-    for future in as_completed(futures):
-        results[futures[future]] = future.result()
-    values = [results[name] for name in middle]
-    results[last] = pool.submit(_step, 31 * (len(graph) - 1) + 1, *values).result()
-    return results
-
-
-def _check(graph: Graph, results: Any) -> None:
-    wanted: dict[str, int] = {}
-    for number, (name, before) in enumerate(graph.items()):
-        wanted[name] = _step(31 * number + 1, *[wanted[each] for each in before])
-        assert results[name] == wanted[name]
 
 
 def _pool(method: str | None = None) -> ProcessPoolExecutor:
@@ -280,7 +219,7 @@ def _pool(method: str | None = None) -> ProcessPoolExecutor:
 
 def _one_in_a_pool(method: str) -> int:
     with _pool(method) as pool:
-        return pool.submit(_step, 1).result()
+        return pool.submit(step, 1).result()
 
 
 def _in_turns(rounds: int, sides: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
