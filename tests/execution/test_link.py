@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 import threading
 from collections.abc import Iterator
 
@@ -16,7 +16,8 @@ from milo.execution.link import Link
 @pytest.fixture
 def ends() -> Iterator[tuple[Link, Link]]:
     """Both ends of a link."""
-    first, second = (Link(end) for end in socket.socketpair())
+    (first_reads, second_writes), (second_reads, first_writes) = os.pipe(), os.pipe()
+    first, second = Link(first_reads, first_writes), Link(second_reads, second_writes)
     yield first, second
     first.close()
     second.close()
@@ -57,13 +58,14 @@ def test_what_was_read_along_is_pending(ends: tuple[Link, Link]) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"a\0\0", b"a\0\0\0\0\0\0\0\x09short"])
 def test_an_end_that_was_closed_is_noticed_even_within_a_message(sent: bytes) -> None:
-    raw, other = socket.socketpair()
-    link = Link(other)
-    raw.sendall(sent)
-    raw.close()
+    (reading, other_writes), (other_reads, writing) = os.pipe(), os.pipe()
+    link = Link(reading, writing)
+    os.write(other_writes, sent)
+    os.close(other_writes)
+    os.close(other_reads)
     with pytest.raises(EOFError):
         link.receive()
     with pytest.raises(OSError, match="Broken pipe"):
         link.send(b"a")
     link.close()
-    assert link.fileno() == -1
+    link.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Iterator
 
@@ -20,7 +19,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processe
 @pytest.fixture
 def ends() -> Iterator[tuple[Link, Link]]:
     """The run's end of a link, and the worker's."""
-    first, second = (Link(end) for end in socket.socketpair())
+    (first_reads, second_writes), (second_reads, first_writes) = os.pipe(), os.pipe()
+    first, second = Link(first_reads, first_writes), Link(second_reads, second_writes)
     yield first, second
     first.close()
     second.close()

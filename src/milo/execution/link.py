@@ -1,33 +1,50 @@
-"""Link: messages between a run and a worker process of its own, over a socket."""
+"""Link: messages between a run and a worker process of its own, over two pipes."""
 
 from __future__ import annotations
 
-import socket
+import os
 import struct
+from contextlib import suppress
 
-__all__ = ["Link"]
+__all__ = ["Link", "wide_pipe"]
 
 _HEAD = struct.Struct("!cQ")  # one byte that says what it is, and how long it is
 _SMALL = 16_384
 _CHUNK = 65_536
+_WIDE = 1_048_576
+
+
+def wide_pipe() -> tuple[int, int]:
+    """A pipe that holds much at once, so that a large message needs fewer turns; as much as the system allows."""
+    import fcntl  # not on Windows, where these modules are imported as well
+
+    reading, writing = os.pipe()
+    # Not on every system, and not beyond what one user may have in all pipes.
+    with suppress(AttributeError, OSError):
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _WIDE)
+    return reading, writing
 
 
 class Link:
     """One end of a connection. One thread at a time may send, and one may receive.
 
-    A small message costs one system call on either side, and a large one is not copied.
+    A small message costs one system call on either side, and a large one is not copied. Pipes, since a message through
+    one costs half of what it costs through a socket.
 
     Args:
-        connected: A blocking stream socket, which is closed with this.
+        reading: A pipe's reading end, which is closed with this.
+        writing: The writing end of another; likewise.
     """
 
-    def __init__(self, connected: socket.socket) -> None:
-        self._socket = connected
+    def __init__(self, reading: int, writing: int) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._closed = False
         self._read = b""
 
     def fileno(self) -> int:
-        """The socket's descriptor; -1 when it is closed."""
-        return self._socket.fileno()
+        """What to poll."""
+        return self._reading
 
     @property
     def pending(self) -> bool:
@@ -38,17 +55,16 @@ class Link:
         """Send a message; `kind` is one byte. Raises OSError if the other side does not take it."""
         head = _HEAD.pack(kind, len(body))
         if len(body) <= _SMALL:
-            self._socket.sendall(head + body)
+            self._write(head + body)
         else:
-            self._socket.sendall(head)
-            self._socket.sendall(body)
+            self._write(head)
+            self._write(body)
 
     def receive(self) -> tuple[bytes, bytes | bytearray]:
         """Wait for a message; returns its kind and its body.
 
         Raises:
             EOFError: The other side has closed its end.
-            OSError: It has done so without taking all that was sent to it.
         """
         data = self._read or self._some()
         while len(data) < _HEAD.size:
@@ -63,10 +79,20 @@ class Link:
 
     def close(self) -> None:
         """Close this end."""
-        self._socket.close()
+        if not self._closed:
+            self._closed = True
+            os.close(self._reading)
+            os.close(self._writing)
+
+    def _write(self, data: bytes) -> None:
+        written = os.write(self._writing, data)
+        if written < len(data):
+            with memoryview(data) as view:
+                while written < len(data):
+                    written += os.write(self._writing, view[written:])
 
     def _some(self) -> bytes:
-        data = self._socket.recv(_CHUNK)
+        data = os.read(self._reading, _CHUNK)
         if not data:
             raise EOFError
         return data
@@ -77,7 +103,7 @@ class Link:
         body[:at] = data[_HEAD.size :]
         with memoryview(body) as view:
             while at < size:
-                got = self._socket.recv_into(view[at:])
+                got = os.readv(self._reading, [view[at:]])
                 if not got:
                     raise EOFError
                 at += got

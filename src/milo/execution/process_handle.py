@@ -7,7 +7,6 @@ import os
 import pickle
 import select
 import signal
-import socket
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from milo.execution.framing import new_mark
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions, still_ours
-from milo.execution.link import Link
+from milo.execution.link import Link, wide_pipe
 from milo.execution.outlet import Outlet
 from milo.execution.pipes import exit_notice
 from milo.execution.placement import Work, WorkerError
@@ -46,7 +45,8 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
+        errands, sending = wide_pipe()
+        receiving, answers = wide_pipe()
         self._outlets = {}
         self._mark = new_mark()
         writing = []
@@ -60,21 +60,21 @@ class Worker:
         cancels, self._cancels = os.pipe()
         try:
             self._process = start_process(
-                _MODULE, theirs.fileno(), stdout=writing[0], stderr=writing[1], descriptors=(cancels,)
+                _MODULE, errands, stdout=writing[0], stderr=writing[1], descriptors=(answers, cancels)
             )
         except OSError as error:
-            ours.close()
+            os.close(sending)
+            os.close(receiving)
             self._close_pipes()
             raise WorkerError(f"A worker process cannot be started: {error.strerror or error}.") from error
         finally:
-            theirs.close()
-            for descriptor in (*writing, cancels):
+            for descriptor in (*writing, errands, answers, cancels):
                 os.close(descriptor)
         self.pid = self._process.pid
         guard.descriptor()
         guard.add(self.pid)
-        self._link = Link(ours)
-        self._messages = ours.fileno()
+        self._link = Link(receiving, sending)
+        self._messages = receiving
         self._exit = exit_notice(self.pid)
         self._poll = select.poll()
         # The messages first: see `_step`.
@@ -89,11 +89,12 @@ class Worker:
         self._attempts = 0
         self._quiet = False
         self.usable = True
-        self._tell_program(cancels)
+        self._tell_program(sending, answers, cancels)
 
-    def _tell_program(self, cancels: int) -> None:
+    def _tell_program(self, sending: int, answers: int, cancels: int) -> None:
         told = {"mark": self._mark, "program": program_here("milo-worker"), "cancels": cancels}
         try:
+            os.write(sending, NUMBER.pack(answers))
             self._link.send(TOLD, pickle.dumps(told))
         except OSError:
             return  # it has ended already, which is seen when it is used

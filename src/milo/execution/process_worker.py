@@ -7,7 +7,6 @@ import os
 import pickle
 import queue  # noqa: F401 - milo's other modules need it later, when the program may have a file of that name
 import signal
-import socket
 import struct
 import sys
 import threading
@@ -151,10 +150,15 @@ def _end_session() -> None:
 
 
 def main(descriptor: int) -> None:
-    """Serve on `descriptor`, a socket that the process was started with."""
+    """Serve what comes through the pipe `descriptor`; first comes the number of the one for the answers."""
+    told = os.read(descriptor, NUMBER.size)
+    if not told:
+        return  # the run ended before this process was there
+    (answers,) = NUMBER.unpack(told)
     os.set_inheritable(descriptor, False)
+    os.set_inheritable(answers, False)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    worker = Worker(Link(socket.socket(fileno=descriptor)))
+    worker = Worker(Link(descriptor, answers))
     try:
         worker.serve()
     except (EOFError, ConnectionError):
