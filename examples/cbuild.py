@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,16 @@ def included(path: Path, seen: set[Path], within: tuple[Path, ...]) -> int:
     A header that begins with a guard counts once, and one that serves as a template each time: that is what makes some
     small sources take the compiler longest.
     """
-    text = path.read_bytes()
-    if path in within or (path in seen and GUARD.match(text)):
+    length, guarded, headers = parts(path)
+    if path in within or (guarded and path in seen):
         return 0
     seen.add(path)
+    return length + sum(included(each, seen, (*within, path)) for each in headers)
+
+
+@cache
+def parts(path: Path) -> tuple[int, bool, tuple[Path, ...]]:
+    """How long a C file is, whether it begins with a guard, and what it includes from beside it."""
+    text = path.read_bytes()
     headers = ((path.parent / os.fsdecode(name)).resolve() for name in INCLUDE.findall(text))
-    return len(text) + sum(included(each, seen, (*within, path)) for each in headers if each.is_file())
+    return len(text), GUARD.match(text) is not None, tuple(each for each in headers if each.is_file())
