@@ -40,6 +40,7 @@ bench: $(SITE) ## what a phase costs, beside a hand-written loop and the peers; 
 	$(BIN)/python benchmarks/log_lines.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/dags.py
+	$(BIN)/python benchmarks/elsewhere.py
 
 bench-full: $(SITE) ## the same with a million phases and more rounds; writes benchmarks/RESULTS.md and docs/cost.svg
 	$(BIN)/python benchmarks/compare.py --full --write $(BENCH_ARGS)

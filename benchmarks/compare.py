@@ -28,6 +28,8 @@ HERE = Path(__file__).resolve().parent
 MILO = ("milo_plain", "milo_dressed")
 BARE = ("bare_inline", "bare_threads", "bare_workers")
 PEERS = ("dask_threaded", "doit_threads", "hamilton_driver", "luigi_local", "prefect_flow")
+KEPT = "# Beside this table\n"
+"""What follows it in RESULTS.md was measured by other scripts, and stays."""
 LIMIT_S = 5.0
 ROUND_S = 4.0
 """A side whose graphs of one shape took longer than this is measured once only."""
@@ -56,7 +58,9 @@ def main() -> int:
     text = report(cells, notes, options.sides, options.shapes, options.workers, time.monotonic() - began)
     print(text)
     if options.write:
-        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+        results = HERE / "RESULTS.md"
+        _, mark, kept = results.read_text("utf-8").partition(KEPT) if results.exists() else ("", "", "")
+        results.write_text(text + ("\n" + mark + kept if mark else ""), encoding="utf-8")
         (HERE.parent / "docs" / "cost.svg").write_text(plot(cells, options.shapes), encoding="utf-8")
     return 0
 

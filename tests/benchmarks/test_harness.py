@@ -82,6 +82,15 @@ def test_every_log_line_is_accounted_for() -> None:
     assert done.stdout.startswith("4,000 lines from 8 phases: ")
 
 
+def test_worker_processes_are_measured_beside_a_bare_pool() -> None:
+    """Every part says its figures; whether the limits hold for so little work means nothing."""
+    done = script("elsewhere.py", "40", "--rounds", "1", "--work-ms", "1", "--megabytes", "1")
+    assert done.returncode in (0, 1), done.stderr
+    assert done.stderr == ""
+    for row in ("serial", "bare", "milo", *shapes.SHAPES, "a result", "what a phase is given", "bare, spawn"):
+        assert re.search(rf"^\| {row} \| [\d.]+", done.stdout, re.MULTILINE), done.stdout
+
+
 def test_the_schedule_is_that_of_the_longest_path_first() -> None:
     """On made graphs, in virtual time, for each number of workers."""
     done = script("dags.py", "--real", "0")

@@ -107,6 +107,21 @@ def test_what_has_most_to_read_is_started_first(project: Path) -> None:
     assert started == ["prepare", "cc:twice.c", "cc:main.c", "cc:add.c", "ld:twice", "test"]
 
 
+def test_a_header_counts_once_if_it_is_guarded_and_each_time_if_it_is_a_template(tmp_path: Path) -> None:
+    size = runpy.run_path(str(EXAMPLE))["size"]
+    texts = {
+        "guarded.h": "/* once */\n#ifndef G\n#define G\n#endif\n",
+        "template.h": "int NAME(void);\n",
+        "itself.h": '#include "itself.h"\n',
+        "a.c": '#include "guarded.h"\n#include "guarded.h"\n# include "template.h"\n#include "template.h"\n'
+        '#include "itself.h"\n#include "nowhere.h"\n#include <stdio.h>\n',
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert size(tmp_path / "a.c") == sum(map(len, texts.values())) + len(texts["template.h"])
+    assert size(tmp_path / "nowhere.c") == 0
+
+
 def phase_names(project: Path) -> list[str]:
     return [phase.name for phase in made(project).phases]
 

@@ -31,6 +31,7 @@ class Outlet:
         self._decoder = utf8_decoder()
         self._splitter = LineSplitter()
         self._owner: tuple[Work, Job] | None = None
+        self._fresh = True
         self.last = ""
         self.ended = False
 
@@ -40,6 +41,7 @@ class Outlet:
 
     def take(self, data: bytes) -> None:
         """Hand out what was read."""
+        self._fresh = False
         for printed, line in self._unframed.feed(data):
             if line is None:
                 self._print(self._decoder.decode(printed))
@@ -48,9 +50,11 @@ class Outlet:
 
     def close(self) -> None:
         """The attempt has ended: hand out its unfinished line."""
-        self._print(self._decoder.decode(self._unframed.flush(), True))
-        self._decoder.reset()
-        self._give(self._splitter.flush())
+        if not self._fresh:
+            self._print(self._decoder.decode(self._unframed.flush(), True))
+            self._decoder.reset()
+            self._give(self._splitter.flush())
+            self._fresh = True
         self._owner = None
 
     def _print(self, text: str) -> None:

@@ -7,29 +7,34 @@ import os
 import pickle
 import select
 import signal
-import socket
 import sys
 import threading
 import time
-from multiprocessing.connection import Connection
 
 from milo.execution.exits import exit_reason, exit_words
 from milo.execution.framing import new_mark
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions, still_ours
+from milo.execution.link import Link, wide_pipe
 from milo.execution.outlet import Outlet
 from milo.execution.pipes import exit_notice
 from milo.execution.placement import Work, WorkerError
-from milo.execution.process_worker import CANCEL, GROUP, HEEDS, OUTCOME, READY
+from milo.execution.process_worker import ERRAND, GROUP, HEEDS, NUMBER, OUTCOME, READY, TOLD
 from milo.execution.program import program_here, start_process
 from milo.saga.ports import Job
 
-__all__ = ["Worker"]
+__all__ = ["NotTakenError", "Worker"]
 
 _START_S = 60.0
 _CHUNK = 65536
 _MODULE = "milo.execution.process_worker"
+# Linux looks at the descriptors of a poll in the order in which they were registered.
+_POLLS_IN_ORDER = sys.platform == "linux"
+
+
+class NotTakenError(Exception):
+    """A worker has died before it was given the attempt."""
 
 
 class Worker:
@@ -40,7 +45,8 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
+        errands, sending = wide_pipe()
+        receiving, answers = wide_pipe()
         self._outlets = {}
         self._mark = new_mark()
         writing = []
@@ -51,23 +57,28 @@ class Worker:
             writing.append(write)
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
+        cancels, self._cancels = os.pipe()
         try:
-            self._process = start_process(_MODULE, theirs.fileno(), stdout=writing[0], stderr=writing[1])
+            self._process = start_process(
+                _MODULE, errands, stdout=writing[0], stderr=writing[1], descriptors=(answers, cancels)
+            )
         except OSError as error:
-            ours.close()
+            os.close(sending)
+            os.close(receiving)
             self._close_pipes()
             raise WorkerError(f"A worker process cannot be started: {error.strerror or error}.") from error
         finally:
-            theirs.close()
-            for write in writing:
-                os.close(write)
+            for descriptor in (*writing, errands, answers, cancels):
+                os.close(descriptor)
         self.pid = self._process.pid
         guard.descriptor()
         guard.add(self.pid)
-        self._connection = Connection(ours.detach())
+        self._link = Link(receiving, sending)
+        self._messages = receiving
         self._exit = exit_notice(self.pid)
         self._poll = select.poll()
-        for descriptor in (self._connection.fileno(), self._exit, self._wake_read, *self._outlets):
+        # The messages first: see `_step`.
+        for descriptor in (self._messages, self._exit, self._wake_read, *self._outlets):
             self._poll.register(descriptor, select.POLLIN)
         self._lock = threading.Lock()  # guards what follows: a number that was given back gets no signal
         self._ended = False
@@ -76,26 +87,24 @@ class Worker:
         self._late = False
         self._heeds = False
         self._killed = False
+        self._attempts = 0
+        self._quiet = False
         self.usable = True
-        self._tell_program()
+        self._tell_program(sending, answers, cancels)
 
-    def _tell_program(self) -> None:
-        told = {"mark": self._mark, "program": program_here("milo-worker")}
+    def _tell_program(self, sending: int, answers: int, cancels: int) -> None:
+        told = {"mark": self._mark, "program": program_here("milo-worker"), "cancels": cancels}
         try:
-            self._connection.send_bytes(pickle.dumps(told))
+            os.write(sending, NUMBER.pack(answers))
+            self._link.send(TOLD, pickle.dumps(told))
         except OSError:
             return  # it has ended already, which is seen when it is used
 
-    def is_alive(self) -> bool:
-        """Whether it can be given another attempt."""
-        poll = select.poll()
-        poll.register(self._exit, select.POLLIN)
-        return self.usable and not poll.poll(0)
-
-    def run(self, work: Work, job: Job, message: bytes) -> bytes:
+    def run(self, work: Work, job: Job, errand: bytes) -> bytes | bytearray:
         """Run one attempt: hand out its lines, pass on its cancellation, and return its packed outcome.
 
         Raises:
+            NotTakenError: It had died after an attempt before this one; this one was not begun.
             WorkerError: The process has ended before the attempt.
         """
         self._heeds = False
@@ -104,9 +113,10 @@ class Worker:
         forget = job.on_cancel(self._wake)
         try:
             self._wait_ready(job)
-            self._send(message)
+            self._hand_over(errand)
             outcome = self._attend(job)
-            self._drain()
+            if not self._quiet:
+                self._drain()
         except (EOFError, OSError):
             outcome = None
         finally:
@@ -126,7 +136,18 @@ class Worker:
                 self.kill()
             self._step(until)
 
-    def _attend(self, job: Job) -> bytes | None:
+    def _hand_over(self, errand: bytes) -> None:
+        self._attempts += 1
+        try:
+            self._link.send(ERRAND, errand)
+        except OSError as reason:
+            if self._attempts == 1:
+                raise
+            # Whole or not at all: what has arrived in part is no errand.
+            self.usable = False
+            raise NotTakenError from reason
+
+    def _attend(self, job: Job) -> bytes | bytearray | None:
         """Look after the attempt until its outcome is there; None when the process has ended without one."""
         kill_at = math.inf
         while True:
@@ -143,41 +164,49 @@ class Worker:
         if not self._heeds or not job.linger:
             self.kill()
             return 0.0
-        self._send(CANCEL)
+        os.write(self._cancels, NUMBER.pack(self._attempts))
         return ASKED_NICELY * job.linger
 
-    def _step(self, until: float) -> bytes | None:
+    def _step(self, until: float) -> bytes | bytearray | None:
         """Wait for something to happen and deal with it; returns the outcome if that was it.
 
         Raises:
             EOFError: The process has ended.
         """
+        self._quiet = False
+        if self._link.pending:
+            return self._take_message()
         left_ms = None if until == math.inf or self._killed else max(0.0, until - time.monotonic()) * 1000
-        ready = {descriptor for descriptor, _ in self._poll.poll(left_ms)}
+        found = self._poll.poll(left_ms)
+        if len(found) == 1 and found[0][0] == self._messages:
+            # What was written before this message was there when the pipes were looked at, after the messages.
+            self._quiet = _POLLS_IN_ORDER
+            return self._take_message()
+        ready = {descriptor for descriptor, _ in found}
         self._read(ready)
-        if self._connection.fileno() in ready:
-            return self._take_message(self._connection.recv_bytes())
+        if self._messages in ready:
+            return self._take_message()
         if self._exit in ready:
             # What it sent last was there before it ended.
-            if self._connection.poll(0):
-                return self._take_message(self._connection.recv_bytes())
+            if self._messages in {descriptor for descriptor, _ in self._poll.poll(0)}:
+                return self._take_message()
             raise EOFError
         if self._wake_read in ready:
             os.read(self._wake_read, _CHUNK)
         return None
 
-    def _take_message(self, message: bytes) -> bytes | None:
-        kind = message[:1]
+    def _take_message(self) -> bytes | bytearray | None:
+        kind, body = self._link.receive()
         if kind == OUTCOME:
-            return message[1:]
+            return body
         if kind == HEEDS:
             self._heeds = True
         elif kind == READY:
             self._ready = True
         elif kind == GROUP:
-            group = int(message[2:])
-            self._groups[group] = message[1:2] == b"~"
-            if message[1:2] == b"-":
+            group = int(body[1:])
+            self._groups[group] = body[:1] == b"~"
+            if body[:1] == b"-":
                 del self._groups[group]
         return None
 
@@ -229,9 +258,6 @@ class Worker:
             hint=f"It is started with {sys.executable!r} and this program's import path.",
         )
 
-    def _send(self, message: bytes) -> None:
-        self._connection.send_bytes(message)
-
     def _wake(self) -> None:
         try:
             os.write(self._wake_write, b"\0")
@@ -249,7 +275,7 @@ class Worker:
     def let_go(self) -> None:
         """Let the process end by itself."""
         self.usable = False
-        self._connection.close()
+        self._link.close()
 
     def end(self, until: float = 0.0) -> None:
         """See the process and its session ended, at the latest at monotonic time `until`, and release everything."""
@@ -265,11 +291,10 @@ class Worker:
             self._process.wait()
             self._ended = True
         guard.remove(self.pid)
-        if not self._connection.closed:
-            self._connection.close()
+        self._link.close()
         os.close(self._exit)
         self._close_pipes()
 
     def _close_pipes(self) -> None:
-        for descriptor in (*self._outlets, self._wake_read, self._wake_write):
+        for descriptor in (*self._outlets, self._wake_read, self._wake_write, self._cancels):
             os.close(descriptor)

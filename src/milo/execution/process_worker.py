@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import queue
+import queue  # noqa: F401 - milo's other modules need it later, when the program may have a file of that name
 import signal
+import struct
 import sys
 import threading
 import traceback
-from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 from milo.execution.framing import Frames
 from milo.execution.groups import Led, ProcessGroups, current_groups
+from milo.execution.link import Link
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler, adopt_program
 from milo.execution.remote import Errand, RemoteHost, RemoteJob, flush_streams, packed_outcome
@@ -23,7 +24,9 @@ from milo.execution.streams import Streams
 __all__ = ["main"]
 
 READY, OUTCOME, HEEDS, GROUP = b"r", b"o", b"h", b"g"
-ERRAND, CANCEL = b"e", b"c"
+TOLD, ERRAND = b"t", b"e"
+NUMBER = struct.Struct("!Q")
+"""Of the attempt that shall end, the worker's first being 1: what is written into the pipe for that."""
 
 
 class _ToldGroups(ProcessGroups):
@@ -35,26 +38,30 @@ class _ToldGroups(ProcessGroups):
 
     def add(self, command: Led) -> None:
         super().add(command)
-        self._worker.send(GROUP + b"+%d" % command.group)
+        self._worker.send(GROUP, b"+%d" % command.group)
 
     def done(self, command: Led, *, left: bool) -> None:
         super().done(command, left=left)
-        self._worker.send(GROUP + b"%s%d" % (b"~" if left else b"-", command.group))
+        self._worker.send(GROUP, b"%s%d" % (b"~" if left else b"-", command.group))
 
 
 class Worker:
-    """The worker's end of the pipe. Attempts run one at a time, so it reports on the one that runs.
+    """The worker's end. Attempts run one at a time, so it reports on the one that runs.
+
+    The main thread takes errands and runs them. Another one waits for what concerns an attempt while it runs: that it
+    shall end, or that the run's process is gone. So an attempt needs no switch of threads.
 
     Args:
-        connection: To the run's process.
+        link: To the run's process.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, link: Link) -> None:
+        self._link = link
         self._sending = threading.Lock()
-        self._errands: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._job: RemoteJob | None = None
+        self._number = 0
+        self._current: tuple[int, RemoteJob] | None = None
         self._busy = False
+        self._gone = False
         self._name = ""
         self._frames: dict[str, Frames] = {}
         self._streams: Streams | None = None
@@ -63,7 +70,7 @@ class Worker:
 
     def serve(self) -> None:
         """Run what comes until the run's process closes its end."""
-        told = pickle.loads(self._connection.recv_bytes())
+        told = pickle.loads(self._link.receive()[1])
         # Copies: a handler may well close or redirect its own.
         self._frames = {
             "stdout": Frames(told["mark"], os.dup(1)),
@@ -73,29 +80,34 @@ class Worker:
         self._streams = Streams()
         host = RemoteHost()
         host.context.run(current_groups.set, self.groups)
-        threading.Thread(target=self._listen, name="milo-listen", daemon=True).start()
+        os.set_inheritable(told["cancels"], False)
+        listening = threading.Thread(
+            target=self._listen, args=(told["cancels"],), name="milo-listen", daemon=True
+        )
+        listening.start()
         self.send(READY)
-        while (message := self._errands.get()) is not None:
-            self._run(host, message)
-
-    def _listen(self) -> None:
-        try:
-            while True:
-                message = self._connection.recv_bytes()
-                if message[:1] == ERRAND:
-                    self._busy = True
-                    self._errands.put(message)
-                elif self._job is not None:
-                    self._job.cancel()
-        except (EOFError, OSError):
-            if self._busy:
-                # The run's process was killed, or does not want the outcome: nothing of this session goes on.
+        while True:
+            _, errand = self._link.receive()
+            # Noted before the look: whoever finds this process without its run, either here or there, ends it.
+            self._busy = True
+            if self._gone:
                 _end_session()
-            self._errands.put(None)
+            self._number += 1
+            self._run(host, errand)
 
-    def _run(self, host: RemoteHost, message: bytes) -> None:
+    def _listen(self, cancels: int) -> None:
+        while number := os.read(cancels, NUMBER.size):
+            current = self._current
+            if current is not None and current[0] == NUMBER.unpack(number)[0]:
+                current[1].cancel()
+        self._gone = True
+        if self._busy:
+            # The run's process was killed, or does not want the outcome: nothing of this session goes on.
+            _end_session()
+
+    def _run(self, host: RemoteHost, packed: bytes | bytearray) -> None:
         try:
-            errand = Errand(*Unpickler(io.BytesIO(message[1:])).load())
+            errand = Errand(*_loaded(packed))
         except BaseException as reason:  # noqa: BLE001 - loading runs the user's modules
             told = f"{type(reason).__name__}: {reason}".rstrip(".")
             hint = "Its module, and those of what it is given, must be importable in a new process."
@@ -104,8 +116,9 @@ class Worker:
             )
             return
         self._name = errand.name
-        self._job = host.run(errand, self)
-        self._job.run()
+        job = host.run(errand, self)
+        self._current = (self._number, job)
+        job.run()
 
     def line(self, stream: str, line: str) -> None:
         """Tell a line between what is printed to the same stream before and after it."""
@@ -120,18 +133,25 @@ class Worker:
     def outcome(self, value: Any, error: BaseException | None) -> None:
         if os.getpid() != self._pid:
             _end_fork(error)
-        self._job = None
+        self._current = None
         if self._streams is not None and not self._streams.restored():
             os._exit(1)  # nothing that it could be told by can be trusted
         packed = packed_outcome(self._name, value, error)
         self._busy = False
-        self.send(OUTCOME + packed)
+        self.send(OUTCOME, packed)
 
-    def send(self, message: bytes) -> None:
+    def send(self, kind: bytes, body: bytes = b"") -> None:
         if os.getpid() != self._pid:
             return  # what the handler has forked shares the pipe, and is no attempt
         with self._sending:
-            self._connection.send_bytes(message)
+            self._link.send(kind, body)
+
+
+def _loaded(packed: bytes | bytearray) -> Any:
+    # The program is loaded by whoever first asks for something of it; all the others need no help of ours.
+    if Unpickler.main is None or b"_main__" not in packed:
+        return pickle.loads(packed)
+    return Unpickler(io.BytesIO(packed)).load()
 
 
 def _end_session() -> None:
@@ -153,13 +173,18 @@ def _end_fork(error: BaseException | None) -> NoReturn:
 
 
 def main(descriptor: int) -> None:
-    """Serve on `descriptor`, a socket that the process was started with."""
+    """Serve what comes through the pipe `descriptor`; first comes the number of the one for the answers."""
+    told = os.read(descriptor, NUMBER.size)
+    if not told:
+        return  # the run ended before this process was there
+    (answers,) = NUMBER.unpack(told)
     os.set_inheritable(descriptor, False)
+    os.set_inheritable(answers, False)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    worker = Worker(Connection(descriptor))
+    worker = Worker(Link(descriptor, answers))
     try:
         worker.serve()
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return  # the run ended before this process was there
     finally:
         worker.groups.close(0.0)

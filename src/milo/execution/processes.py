@@ -11,8 +11,7 @@ from typing import Any
 
 from milo.errors import PipelineError, StateError
 from milo.execution.placement import Work, WorkerError
-from milo.execution.process_handle import Worker
-from milo.execution.process_worker import ERRAND
+from milo.execution.process_handle import NotTakenError, Worker
 from milo.execution.program import refuse_while_importing_main
 from milo.execution.remote import errand_of, opened_outcome
 from milo.saga.ports import Job
@@ -43,12 +42,16 @@ class ProcessPlace:
 
     def run(self, work: Work, job: Job) -> Any:
         """Run an attempt in a worker and wait for it."""
-        message = ERRAND + packed_errand(work, job)
-        worker = self._take()
-        try:
-            outcome = worker.run(work, job, message)
-        finally:
-            self._give_back(worker)
+        errand = packed_errand(work, job)
+        while True:
+            worker = self._take()
+            try:
+                outcome = worker.run(work, job, errand)
+                break
+            except NotTakenError:
+                continue  # it has died while it was idle, which is nobody's failure
+            finally:
+                self._give_back(worker)
         return opened_outcome(work.name, outcome)
 
     def abandon(self, job: Job) -> None:
@@ -72,13 +75,8 @@ class ProcessPlace:
         with self._lock:
             if self._closed:
                 raise StateError("The run has ended.")
-            # One that has died while it was idle is nobody's failure.
-            while self._idle:
-                worker = self._idle.pop()
-                if worker.is_alive():
-                    return worker
-                self._all.discard(worker)
-                worker.end()
+            if self._idle:
+                return self._idle.pop()
         worker = Worker()
         with self._lock:
             self._all.add(worker)

@@ -205,7 +205,7 @@ def _made_anew(kind: type[BaseException], args: tuple[Any, ...], attributes: dic
     return error
 
 
-def opened_outcome(name: str, data: bytes) -> Any:
+def opened_outcome(name: str, data: bytes | bytearray) -> Any:
     """What the handler returned; raises what it raised."""
     try:
         value, error = pickle.loads(data)

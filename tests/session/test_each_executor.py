@@ -1,0 +1,58 @@
+"""The rules of a run hold wherever its phases run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase as HypothesisPhase
+from hypothesis import given, settings
+
+import milo
+from tests.pipeline.reference import Case
+
+from .behaviour import cases, check, pipeline_of
+from .helpers import in_thread
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
+
+EXECUTORS: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "threads": lambda: nullcontext("threads"),
+    "processes": lambda: nullcontext("processes"),
+    "dask": lambda: nullcontext("dask"),
+    "thread pool": lambda: ThreadPoolExecutor(3),
+    "process pool": lambda: ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")),
+}
+
+
+@pytest.fixture(scope="module", params=EXECUTORS)
+def executor(request: pytest.FixtureRequest) -> Iterator[object]:
+    """One for all runs; what it has started is used again where it stays open."""
+    with EXECUTORS[request.param]() as executor:
+        yield executor
+
+
+# A failure depends on real time as well: to make it smaller would take minutes and find another.
+@settings(max_examples=15, deadline=None, phases=[HypothesisPhase.reuse, HypothesisPhase.generate])
+@given(case=cases())
+def test_order_exclusivity_limits_and_failures_are_the_same_everywhere(executor: object, case: Case) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        diary = Path(folder) / "diary"
+        diary.touch()
+        result = in_thread(
+            lambda: milo.run(
+                pipeline_of(case, diary),
+                executor=executor,
+                max_workers=case.workers,
+                keep_going=case.keep_going,
+            )
+        )
+        if isinstance(result, BaseException):
+            raise result
+        check(case, result, diary)
