@@ -35,12 +35,14 @@ lint: $(LINT) ## ruff, mypy --strict and the layers of the architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(SITE) ## what a phase costs, beside a hand-written loop and the peers; under three minutes once they are installed
+bench: $(TEST) ## what a phase costs, beside a hand-written loop and the peers; some minutes once they are installed
 	$(BIN)/python benchmarks/compare.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/log_lines.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/dags.py
 	$(BIN)/python benchmarks/elsewhere.py
+	$(BIN)/python benchmarks/elsewhere_dask.py
+	$(BIN)/python benchmarks/agents.py
 
 bench-full: $(SITE) ## the same with a million phases and more rounds; writes benchmarks/RESULTS.md and docs/cost.svg
 	$(BIN)/python benchmarks/compare.py --full --write $(BENCH_ARGS)
