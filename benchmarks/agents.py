@@ -50,10 +50,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phases", type=int, default=10_000)
     parser.add_argument("--agents", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         _first_answer(folder, options.rounds)
+        asyncio.run(_watched(folder))
         # Phases that do nothing leave the agents no time to look; those that wait a moment are what people watch.
         for sleep in (0.0, 0.01):
             _followed(folder, sleep, options)
@@ -92,6 +93,24 @@ def _time_answer(folder: str) -> float:
         took = time.perf_counter() - started
         server.stdin.close()
     return took
+
+
+async def _watched(folder: str) -> None:
+    """How long a read of a run in another process takes that goes on meanwhile."""
+    Path(folder, "pipeline.py").write_text(WIDE.format(count=400, sleep=0.02), "utf-8")
+    took = []
+    async with _client(folder) as client:
+        run = await asyncio.create_subprocess_exec(*MILO, "run", "--quiet", "-j", "4", cwd=folder)
+        ended = asyncio.ensure_future(run.wait())
+        while not ended.done():
+            started = time.perf_counter()
+            await client.read_resource(TIMELINE)
+            took.append(time.perf_counter() - started)
+            await asyncio.sleep(0.02)
+    worst = max(took) * 1000
+    print(
+        f"a read while a run of 400 phases goes on: {statistics.median(took) * 1000:.1f} ms, at most {worst:.1f} ms"
+    )
 
 
 def _followed(folder: str, sleep: float, options: argparse.Namespace) -> None:
