@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from itertools import pairwise
 
 import pytest
@@ -75,3 +76,25 @@ def test_any_text_is_a_line(line: str) -> None:
 def test_no_two_marks_are_the_same() -> None:
     assert new_mark() != new_mark()
     assert len(new_mark()) == len(MARK) == 16
+
+
+def test_long_lines_of_several_threads_are_not_mixed() -> None:
+    read, write = os.pipe()
+    frames, unframed = Frames(MARK, write), Unframed(MARK)
+    lines = {letter: letter * 3000 for letter in "abcd"}
+
+    def write_some(line: str) -> None:
+        for _ in range(200):
+            frames.write(line)
+
+    threads = [threading.Thread(target=write_some, args=(line,)) for line in lines.values()]
+    for thread in threads:
+        thread.start()
+    found: list[str | None] = []
+    while len(found) < 800:
+        found += [line for _, line in unframed.feed(os.read(read, 65536))]
+    for thread in threads:
+        thread.join()
+    os.close(read)
+    os.close(write)
+    assert sorted(found, key=str) == sorted([line for line in lines.values() for _ in range(200)])

@@ -45,3 +45,24 @@ def test_everything_written_becomes_lines_in_order_and_the_descriptors_come_back
         "w",
         "('stdout', 'again')",
     ]
+
+
+def test_no_line_of_a_handlers_own_ends_the_capture() -> None:
+    script = """
+        from milo.execution.redirect import redirected
+
+        lines = []
+        with redirected(lambda stream, line: lines.append(line)) as line:
+            for text in ("", "\\0end", "\\0", "end"):
+                line("stdout", text)
+            print("still there")
+        print(lines)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == repr(["", "\0end", "\0", "end", "still there"]) + "\n"

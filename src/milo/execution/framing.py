@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 __all__ = ["Frames", "Unframed", "new_mark"]
 
@@ -28,14 +29,18 @@ class Frames:
     def __init__(self, mark: bytes, descriptor: int) -> None:
         self._mark = mark
         self._descriptor = descriptor
+        self._writing = (
+            threading.Lock()
+        )  # a long line is several frames, which no other line may come between
 
     def write(self, line: str) -> None:
         data = line.encode("utf-8", "surrogatepass")
         room = _ATOMIC - len(self._mark) - 1 - _LENGTH
-        for at in range(0, max(1, len(data)), room):
-            part = data[at : at + room]
-            kind = _LAST if at + room >= len(data) else _MORE
-            os.write(self._descriptor, self._mark + kind + len(part).to_bytes(_LENGTH, "big") + part)
+        with self._writing:
+            for at in range(0, max(1, len(data)), room):
+                part = data[at : at + room]
+                kind = _LAST if at + room >= len(data) else _MORE
+                os.write(self._descriptor, self._mark + kind + len(part).to_bytes(_LENGTH, "big") + part)
 
 
 class Unframed:

@@ -15,7 +15,6 @@ __all__ = ["redirected"]
 
 _CHUNK = 65536
 _STREAMS = {"stdout": 1, "stderr": 2}
-_END = "\0end"
 _REST_S = 5.0
 
 Emit = Callable[[str, str], None]
@@ -51,7 +50,8 @@ def _one(stream: str, descriptor: int, mark: bytes, emit: Emit) -> Iterator[Fram
     before = os.dup(descriptor)
     os.dup2(write, descriptor)
     done = threading.Event()
-    threading.Thread(target=_read, args=(stream, read, mark, emit, done), daemon=True).start()
+    end = os.urandom(16).hex()  # a line that no handler can write
+    threading.Thread(target=_read, args=(stream, read, mark, emit, end, done), daemon=True).start()
     frames = Frames(mark, write)
     target = getattr(sys, stream)
     buffering = getattr(target, "line_buffering", None)
@@ -69,7 +69,7 @@ def _one(stream: str, descriptor: int, mark: bytes, emit: Emit) -> Iterator[Fram
         os.dup2(before, descriptor)
         os.close(before)
         # Who was left behind may have the pipe open for ever: its end is written into it.
-        frames.write(_END)
+        frames.write(end)
         done.wait(_REST_S)
         os.close(write)
 
@@ -80,7 +80,7 @@ def _flush(stream: str) -> None:
         getattr(sys, stream).flush()
 
 
-def _read(stream: str, read: int, mark: bytes, emit: Emit, done: threading.Event) -> None:
+def _read(stream: str, read: int, mark: bytes, emit: Emit, end: str, done: threading.Event) -> None:
     unframed, decoder, splitter = Unframed(mark), utf8_decoder(), LineSplitter()
 
     def give(lines: list[str]) -> None:
@@ -91,7 +91,7 @@ def _read(stream: str, read: int, mark: bytes, emit: Emit, done: threading.Event
         # Read on after the end: whoever was left behind must neither be held up nor killed by it.
         while data := pipe.read(_CHUNK):
             for printed, line in () if done.is_set() else unframed.feed(data):
-                if line == _END:
+                if line == end:
                     give(splitter.feed(decoder.decode(b"", True)) + splitter.flush())
                     done.set()
                     break
