@@ -50,6 +50,7 @@ def looked(path: Path, follower: Follower) -> Look:
         time.monotonic() if here else None,
         " ".join(note for note in notes if note),
         partial(output_path, path, run, state.names),
+        bool(replay.broken),
     )
 
 
@@ -147,4 +148,4 @@ class JournalSource:
             connection.close()
 
 
-_START = "It is shown as soon as somebody starts one: milo run."
+_START = "A run is shown as soon as somebody starts one: milo run."
