@@ -98,8 +98,15 @@ def check_target(text: str) -> None:
         return
     _import_from(Path.cwd())
     top = target.source.partition(".")[0]
-    if not top.isidentifier() or importlib.util.find_spec(top) is None:
+    if not top.isidentifier() or not _is_module(top):
         raise TargetError(f"There is no module {target.source!r}.", hint="Write file.py for a file.")
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:
+        return False  # loaded, and of no file: the program that runs
 
 
 def load_pipeline(text: str, pairs: Sequence[str] = ()) -> Pipeline:

@@ -145,10 +145,13 @@ class Acting:
     def _history(self) -> list[RunInfo]:
         if not self._path.exists():
             return []
-        return [info for info in history(self._path) if info.row.target == self._target]
+        return history(self._path, target=self._target)
 
     def _unfinished(self, name: str) -> RunInfo:
-        known = [info for info in self._history() if info.row.name.startswith(name)]
+        every = self._history()
+        known = [info for info in every if info.row.name == name] or [
+            info for info in every if info.row.name.startswith(name)
+        ]
         if not known:
             of = f" whose name begins with {name!r}" if name else ""
             raise NoRunError(f"No run of this pipeline{of} is recorded.", hint=_LISTED)
@@ -169,7 +172,7 @@ class Acting:
 
     def _outcome(self, run: OwnRun) -> Look:
         if run.look is None:
-            raise LaunchError(run.launched.said)
+            raise LaunchError(f"It did not come to a run: {run.launched.said}")
         if run.look.status == "interrupted" and run.exit_status is not None:
             # It could not say how it ended: what its process wrote may.
             return run.look._replace(note=f"{run.look.note} {run.launched.said}".strip())

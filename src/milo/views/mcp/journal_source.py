@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import sqlite3
@@ -127,8 +126,7 @@ class JournalSource:
         """
         if self._look_at_file() is None:
             return []
-        found = (info for info in history(self._path) if not self._target or info.row.target == self._target)
-        return [info.as_dict() for info in itertools.islice(found, _RUNS)]
+        return [info.as_dict() for info in history(self._path, _RUNS, target=self._target)]
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Nothing in this process changes when another one records."""

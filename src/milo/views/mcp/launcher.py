@@ -39,7 +39,7 @@ class Launched(Protocol):
 
     @property
     def said(self) -> str:
-        """Why it has ended, in words that quote what it has written."""
+        """How its process has ended, in words that quote what it has written."""
 
     async def wait(self) -> int:
         """Wait for its end; returns its exit status."""

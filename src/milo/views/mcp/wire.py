@@ -142,6 +142,8 @@ class _Answers:
         with anyio.CancelScope() as self._writing:
             if self._hurries:
                 self.hurry()
+            # Set here, since a thread that is left behind may not have come to its first line.
+            self._busy = True
             try:
                 await anyio.to_thread.run_sync(
                     self._write, text.encode("utf-8", "replace"), abandon_on_cancel=True
@@ -153,10 +155,11 @@ class _Answers:
             self._serving.cancel()
 
     def _write(self, data: bytes) -> None:
-        self._busy = True
-        while data:
-            data = data[os.write(self._descriptor, data) :]
-        self._busy = False
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        finally:
+            self._busy = False
 
     def close(self) -> None:
         """Release the descriptor, unless a write that was left behind still uses its number."""
