@@ -15,7 +15,7 @@ from typing import Any, Final
 from milo.cli.signals import INTERRUPTED
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions
-from milo.text import safe_line
+from milo.text import safe_line, strip_sgr
 from milo.views.mcp import Launched, LaunchError, Order
 
 __all__ = ["ChildLauncher"]
@@ -93,9 +93,7 @@ class ChildLauncher:
         try:
             explained: dict[str, Any] = json.loads(written)
         except ValueError:
-            raise LaunchError(
-                f"It did not come to an answer: {_ended(process.returncode, said)}"
-            ) from None
+            raise LaunchError(f"It did not come to an answer: {_ended(process.returncode, said)}") from None
         return explained
 
     def _words(self, command: str, options: list[str], order: Order) -> list[str]:
@@ -155,7 +153,7 @@ class ChildRun:
         guard.remove(self.pid)
 
     def _hear(self) -> None:
-        """Take what is there: one read, which holds all that a pipe does, or whoever writes for ever keeps everybody."""
+        # One read holds all that a pipe does; more would be kept from its end by whoever writes for ever.
         try:
             data = os.read(self._stderr, _CHUNK)
         except BlockingIOError:
@@ -200,7 +198,9 @@ def _ended(status: int | None, said: bytes) -> str:
     """How a process ended; what it wrote is quoted, since it need not be milo's own words."""
     if status == INTERRUPTED:
         return "it was cancelled before."
-    lines = [safe_line(line)[:_LINE_LENGTH] for line in said.decode("utf-8", "replace").splitlines()]
+    lines = [
+        strip_sgr(safe_line(line))[:_LINE_LENGTH] for line in said.decode("utf-8", "replace").splitlines()
+    ]
     quoted = "".join(f"\n> {line}" for line in lines[-_SAID_LINES:] if line.strip())
     if not quoted:
         return f"milo ended with status {status} and wrote nothing."
