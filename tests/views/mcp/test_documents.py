@@ -249,6 +249,10 @@ def test_each_phase_keeps_as_many_lines_as_it_says() -> None:
     look = look_at(state, phases=phases)
     found = [plain(documents.logs(look, name))["earlier_lines"] for name in ("x", "a")]
     assert found == [False, True]
+    other = look._replace(
+        phases=phases[:1]
+    )  # a program may publish the run of another pipeline than it declares
+    assert plain(documents.logs(other, "a"))["earlier_lines"] is None
 
 
 def test_an_error_is_shown_as_far_as_somebody_reads_it() -> None:

@@ -143,8 +143,9 @@ def logs(look: Look, name: str) -> str:
 
 def _is_full(look: Look, name: str, kept: int) -> bool | None:
     """Whether a phase has kept as many lines as it may, so that there may have been others; None if nobody knows."""
-    number = look.state.names.index(name)
-    return kept >= look.phases[number].max_logs if look.phases is not None else None
+    # By name: what a program publishes need not be a run of the pipeline that it has declared.
+    limit = next((phase.max_logs for phase in look.phases or () if phase.name == name), None)
+    return None if limit is None else kept >= limit
 
 
 def _unknown(look: Look, name: str) -> AddressError:
