@@ -175,6 +175,9 @@ os.write(2, b"x" * 3000 + b"\n"); os._exit(1)"""
 
 async def test_what_was_cancelled_before_it_was_a_run_says_so(folder: Path) -> None:
     assert await says(folder, "os._exit(130)") == "it was cancelled before."
+    # As a signal does before milo hears of any.
+    by_signal = "import signal; signal.signal(15, signal.SIG_DFL); os.kill(os.getpid(), 15)"
+    assert await says(folder, by_signal) == "it was cancelled before."
 
 
 @pytest.mark.parametrize("status", [0, 3])
@@ -220,6 +223,17 @@ async def test_to_see_a_run_ended_is_to_cancel_it(folder: Path, mark: Mark) -> N
     assert await launched.wait() == 130
     assert [info.status for info in history(folder / "runs.db")] == ["cancelled"]
     assert await anyio.to_thread.run_sync(lambda: eventually(mark.gone))
+
+
+async def test_where_there_are_no_more_descriptors_no_run_is_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", none)
+    with pytest.raises(LaunchError, match="^milo cannot be started: .*Too many open files"):
+        await launcher(folder).start(Order())
 
 
 @needs_proc

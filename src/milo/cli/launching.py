@@ -20,6 +20,8 @@ from milo.views.mcp import Launched, LaunchError, Order
 
 __all__ = ["ChildLauncher"]
 
+# The second where the signal came before milo could hear of it.
+_CANCELLED: Final = (INTERRUPTED, -signal.SIGTERM)
 _SAID_LINES: Final = 20
 _SAID_BYTES: Final = 16_384
 _LINE_LENGTH: Final = 500
@@ -64,7 +66,10 @@ class ChildLauncher:
         resume = [f"--resume={order.run}"] if order.run else []
         keep_going = "--keep-going" if order.keep_going else "--no-keep-going"
         words = self._words("run", ["--quiet", "--no-color", *resume, keep_going], order)
-        read, write = os.pipe()
+        try:
+            read, write = os.pipe()
+        except OSError as error:
+            raise _unstarted(error) from error
         try:
             process = await _started(words, stdout=DEVNULL, stderr=write)
         except BaseException:
@@ -179,10 +184,14 @@ async def _started(words: list[str], *, stdout: int, stderr: int) -> Process:
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise LaunchError(f"milo cannot be started: {error}.") from error
+        raise _unstarted(error) from error
     # Ended with this process, however that ends.
     guard.add(process.pid)
     return process
+
+
+def _unstarted(error: Exception) -> LaunchError:
+    return LaunchError(f"milo cannot be started: {error}.")
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -196,7 +205,7 @@ def _kill(process: Process) -> None:
 
 def _ended(status: int | None, said: bytes) -> str:
     """How a process ended; what it wrote is quoted, since it need not be milo's own words."""
-    if status == INTERRUPTED:
+    if status in _CANCELLED:
         return "it was cancelled before."
     lines = [
         strip_sgr(safe_line(line))[:_LINE_LENGTH] for line in said.decode("utf-8", "replace").splitlines()
