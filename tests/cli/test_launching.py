@@ -232,7 +232,7 @@ async def test_where_there_are_no_more_descriptors_no_run_is_started(
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(os, "pipe", none)
-    with pytest.raises(LaunchError, match="^milo cannot be started: .*Too many open files"):
+    with pytest.raises(LaunchError, match=r"^milo cannot be started: .*Too many open files"):
         await launcher(folder).start(Order())
 
 

@@ -17,8 +17,8 @@ from milo.journal.notes import leave_note
 from milo.views.mcp import LaunchError, Order
 from milo.views.mcp.acting import BusyError
 from milo.views.mcp.look import NoRunError
-from tests.journal.world import complete, completed, ended, failed, started
-from tests.views.mcp.world import FakeRun, Later, desk, recorded, settled
+from tests.journal.world import begin, complete, completed, ended, failed, start, started
+from tests.views.mcp.world import TARGET, WAIT_S, FakeRun, Later, desk, recorded, settled
 
 pytestmark = pytest.mark.anyio
 LISTED = "milo://pipeline/runs lists them; run_pipeline starts one."
@@ -63,6 +63,26 @@ async def test_who_does_not_wait_is_told_that_it_has_begun(path: Path) -> None:
         await at.acting._run.ended()  # type: ignore[union-attr]
         assert process.calls == ["wait", "end"]
         assert (await at.run(wait=False)).run == "r2"
+
+
+async def test_who_does_not_wait_is_answered_when_it_has_begun_and_not_when_it_is_recorded(
+    path: Path,
+) -> None:
+    async with desk(path) as at:
+        at.launcher.prepare = lambda order: FakeRun(
+            begin(path, at.launcher.pipeline, "r1", pid=os.getpid(), target=TARGET)
+        )
+        later = Later(at.group, lambda: at.run(wait=False))
+        process = await at.launcher.run()
+        with anyio.fail_after(WAIT_S):
+            while at.acting._run is None or at.acting._run.look is None:
+                await anyio.lowlevel.checkpoint()
+        assert at.acting._run.look.status == "pending"
+        await settled()
+        assert not later.done
+        process.record(start())
+        assert (await later.get()).status == "running"
+        assert at.looks == []
 
 
 async def test_a_second_run_is_refused_while_one_is_being_started(path: Path) -> None:

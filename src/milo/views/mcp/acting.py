@@ -71,8 +71,10 @@ class Acting:
         start(run.attend)
         try:
             look = await run.after(None)
-            while wait and look is not None:
-                await report(look)
+            # A run is recorded a moment before it has begun.
+            while look is not None and (wait or look.status == "pending"):
+                if wait:
+                    await report(look)
                 look = await run.after(look)
         except BaseException:
             # Whoever waited wants it no more, or is gone; the task that attends it sees it ended.
