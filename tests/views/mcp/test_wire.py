@@ -255,22 +255,29 @@ async def test_a_client_that_is_gone_ends_the_serving(pipe: tuple[int, int]) -> 
     answers.close()
 
 
-async def test_a_client_that_does_not_read_keeps_nobody_from_ending(pipe: tuple[int, int]) -> None:
+async def test_a_client_that_does_not_read_keeps_nobody_from_ending(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The write that is left behind keeps its descriptor, so that it cannot reach another file of that number."""
     reading, writing = pipe
     fill(writing)
+    begun = threading.Event()
     with anyio.fail_after(WAIT_S):
         async with anyio.create_task_group() as group:
             answers = _Answers(writing, group.cancel_scope)
+            write = answers._write
+            monkeypatch.setattr(answers, "_write", lambda data: (begun.set(), write(data)))
             group.start_soon(answers.write, "the last")
-            await settled()
+            assert await anyio.to_thread.run_sync(begun.wait, WAIT_S)
             group.cancel_scope.cancel()
     answers.close()
     os.close(writing)
-    written = await anyio.to_thread.run_sync(os.read, reading, 1_000_000)
-    while len(more := await anyio.to_thread.run_sync(os.read, reading, 1_000_000)) and b"last" not in more:
-        written += more
-    assert more.endswith(b"the last")
+    written = b""
+    with anyio.fail_after(WAIT_S):
+        while not written.endswith(b"the last"):
+            more = await anyio.to_thread.run_sync(os.read, reading, 1_000_000, abandon_on_cancel=True)
+            assert more
+            written += more
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
