@@ -52,7 +52,7 @@ def _inside(folder: Path, indent: str) -> list[str]:
 
 def _line(name: str, path: Path) -> str:
     docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) if path.exists() else None
-    return f"{name:{NAME_WIDTH}}{(docstring or '').partition(chr(10))[0]}".rstrip()
+    return f"{name:{NAME_WIDTH - 1}} {(docstring or '').partition(chr(10))[0]}".rstrip()
 
 
 def with_tree(page: str, tree: str) -> str:

@@ -120,6 +120,25 @@ def test_a_run_with_a_closed_standard_stream_still_ends_well(tmp_path: Path, clo
         assert "error" not in ended.stderr
 
 
+@pytest.mark.parametrize("words", ["run", "history", "explain x.py", "mcp"])
+def test_a_working_directory_that_is_gone_is_told_in_one_line(tmp_path: Path, words: str) -> None:
+    (tmp_path / "gone").mkdir()
+    command = f'cd gone && rmdir ../gone && exec "{sys.executable}" -m milo {words}'
+    ended = subprocess.run(
+        command,
+        shell=True,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "milo: The working directory is gone: No such file or directory. Change into one that exists.\n"
+    )
+
+
 def test_whatever_the_file_raises_is_one_line_and_wrong_usage(tmp_path: Path) -> None:
     """Also what is no Exception."""
     (tmp_path / "pipeline.py").write_text("raise BaseException('odd')\n")

@@ -161,19 +161,30 @@ def test_without_any_target_the_next_step_is_told(home: Path) -> None:
         ("mybuild.py:", "'mybuild.py:' is no TARGET. Write file.py, file.py:name, module or module:name."),
         (":x", "':x' is no TARGET."),
         ("", "'' is no TARGET."),
+        ("nomodule_", "There is no module 'nomodule_'. Write file.py for a file."),
+        ("nomodule_.x:y", "There is no module 'nomodule_.x'."),
+        ("my-build", "There is no module 'my-build'."),
+        (".x", "There is no module '.x'."),
+        ("__main__:x", "There is no module '__main__'."),
+        ("mybuild.py:do cs", "'mybuild.py:do cs' is no TARGET: 'do cs' is no name. Write file.py,"),
+        ("mybuild:1", "'mybuild:1' is no TARGET: '1' is no name."),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_it_is_loaded(home: Path, target: str, message: str) -> None:
+def test_what_cannot_be_meant_is_refused_before_it_is_loaded(
+    home: Path, monkeypatch: pytest.MonkeyPatch, target: str, message: str
+) -> None:
     (home / "mybuild.py").write_text(GOOD)
     (home / "folder.py").mkdir()
+    # As where the program was not started with -m.
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     with pytest.raises(TargetError) as error:
         check_target(target)
     assert str(error.value).startswith(message)
 
 
-@pytest.mark.parametrize("target", ["bad.py", "bad.py:anything", "nomodule_", "nomodule_.x:y"])
+@pytest.mark.parametrize("target", ["bad.py", "bad.py:anything", "bad", "bad:x", "bad.sub:x"])
 def test_what_may_be_meant_is_not_loaded_to_find_out(home: Path, target: str) -> None:
-    """A file whose code is broken now may be mended when it is run, and a module may be installed then."""
+    """A file or module whose code is broken now may be mended when it is run."""
     (home / "bad.py").write_text("raise SystemExit(3)\n")
     check_target(target)
     assert "bad" not in sys.modules

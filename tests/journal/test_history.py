@@ -71,6 +71,15 @@ def test_outcomes(path: Path) -> None:
     }
 
 
+def test_runs_of_one_target(path: Path) -> None:
+    """The limit counts those of the target alone."""
+    for number in range(6):
+        begin(path, pipeline_of("a"), f"r{number}", target=f"/{number % 2}.py:pipeline").close()
+    assert [info.row.name for info in history(path, target="/0.py:pipeline")] == ["r4", "r2", "r0"]
+    assert [info.row.name for info in history(path, 2, target="/1.py:pipeline")] == ["r5", "r3"]
+    assert history(path, target="/none.py:pipeline") == []
+
+
 def test_running(path: Path) -> None:
     """A run that somebody works on is running, whatever its last record says."""
     recorder = begin(path, pipeline_of("a"))

@@ -118,6 +118,13 @@ def call(argv: Sequence[str] | None, invocation: Invocation) -> int:
     """
     fill_closed_streams()
     try:
+        os.getcwd()
+    except OSError as error:
+        click.echo(
+            f"milo: The working directory is gone: {error.strerror}. Change into one that exists.", err=True
+        )
+        return _USAGE
+    try:
         status = cli.main(
             args=None if argv is None else list(argv), prog_name="milo", standalone_mode=False, obj=invocation
         )

@@ -25,6 +25,7 @@ __all__ = ["check_target", "choose_target", "load_pipeline", "resolved"]
 
 _DEFAULT_NAME = "pipeline"
 _DEFAULT_FILE = "pipeline.py"
+_FORMS = "Write file.py, file.py:name, module or module:name."
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,22 @@ def resolved(text: str) -> str:
 def check_target(text: str) -> None:
     """Refuse a TARGET that cannot be meant, without loading it. Raises TargetError."""
     target = _parse(text)
+    if not target.name.isidentifier():
+        raise TargetError(f"{text!r} is no TARGET: {target.name!r} is no name.", hint=_FORMS)
     if target.is_file:
         _existing_file(target)
+        return
+    _import_from(Path.cwd())
+    top = target.source.partition(".")[0]
+    if not top.isidentifier() or not _is_module(top):
+        raise TargetError(f"There is no module {target.source!r}.", hint="Write file.py for a file.")
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:
+        return False  # loaded, and of no file: the program that runs
 
 
 def load_pipeline(text: str, pairs: Sequence[str] = ()) -> Pipeline:
@@ -148,9 +163,7 @@ def _split(text: str) -> tuple[str, str, str]:
 def _parse(text: str) -> _Target:
     source, colon, name = _split(text)
     if not source or (colon and not name):
-        raise TargetError(
-            f"{text!r} is no TARGET.", hint="Write file.py, file.py:name, module or module:name."
-        )
+        raise TargetError(f"{text!r} is no TARGET.", hint=_FORMS)
     return _Target(source, name or _DEFAULT_NAME, source.endswith(".py") or os.sep in source)
 
 

@@ -17,8 +17,6 @@ from milo.pipeline import PipelineState
 
 __all__ = ["Follower"]
 
-_ENDED = frozenset({"completed", "failed", "cancelled"})
-
 
 class Follower:
     """Reads one run, live or finished. Asking costs little when nothing has come; ten times a second is plenty.

@@ -74,15 +74,21 @@ class RunInfo(NamedTuple):
         }
 
 
-def history(path: Path, limit: int | None = None) -> list[RunInfo]:
+def history(path: Path, limit: int | None = None, *, target: str = "") -> list[RunInfo]:
     """The runs of a journal, the newest first.
+
+    Args:
+        path: The journal's file.
+        limit: How many at most.
+        target: Only those of this target, resolved; "" for all.
 
     Raises:
         JournalError: There is no journal, or it cannot be read.
     """
     connection = open_reader(path)
     try:
-        rows = itertools.islice(run_rows(connection), limit)
+        wanted = (row for row in run_rows(connection) if not target or row.target == target)
+        rows = itertools.islice(wanted, limit)
         return [describe(connection, path, row) for row in rows]
     except sqlite3.Error as error:
         raise explained(error, path, "read") from None

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from milo.pipeline.state import LOGS, STATUS, Leaf, Logs
+from milo.pipeline.state import GOING, LOGS, STATUS, Leaf, Logs
 from milo.pipeline.view_state import PipelineViewState, body_height, error_lines
 
 __all__ = ["Line", "Picture", "Row"]
 
-_GOING: Final = ("running", "retrying")
 _ENDED: Final = ("completed", "skipped")
 _TOLD: Final = ("running", "retrying", "failed", "skipped", "cancelled")
 _LOW_SCREEN: Final = 12
@@ -89,7 +88,7 @@ class Picture:
         self.height = body_height(rows) if rows else max(1, len(pipeline.leaves))
         counts = self.counts = Counter([leaf[STATUS] for leaf in pipeline.leaves])
         self.going = not view.outcome and (
-            pipeline.status == "running" or any(status in counts for status in _GOING)
+            pipeline.status == "running" or any(status in counts for status in GOING)
         )
         self._now = now() if self.going and now is not None else None
         self.elapsed = self._elapsed(self.going, pipeline.started_at, pipeline.elapsed)
@@ -132,7 +131,7 @@ class Picture:
         status, started_at, elapsed, error, attempt, logs = leaf
         if status == "pending":
             return Row(name, status, False, 0.0, attempt, "", selected, 0.0, 0.0, len(logs))
-        going = self.going and status in _GOING
+        going = self.going and status in GOING
         took = self._elapsed(going, started_at, elapsed)
         whole = max(self.elapsed, 1e-9)
         begin = max(0.0, started_at - self._pipeline.started_at)

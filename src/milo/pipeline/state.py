@@ -285,6 +285,7 @@ class PipelineState:
 
 
 FINISHED: Final = frozenset({"completed", "skipped"})
+GOING: Final = frozenset({"running", "retrying"})
 
 set_core, _set_phases = (PipelineState.__dict__[name].__set__ for name in PipelineState.__slots__)
 _new: Final = object.__new__

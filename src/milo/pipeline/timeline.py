@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from milo.pipeline.state import PipelineState
+from milo.pipeline.state import GOING, PipelineState
 
 __all__ = ["get_active_pipeline", "pipeline_to_timeline", "set_active_pipeline", "watch_active_pipeline"]
 
-_GOING = frozenset({"running", "retrying"})
 _active: PipelineState | None = None
 _lock = threading.Lock()
 # Replaced as a whole, so that whoever publishes meanwhile walks one that does not change.
@@ -41,7 +40,7 @@ def pipeline_to_timeline(state: PipelineState, now: float | None = None) -> dict
             {
                 "name": phase.name,
                 "status": phase.status,
-                "elapsed": elapsed(phase.status in _GOING, phase.started_at, phase.elapsed),
+                "elapsed": elapsed(phase.status in GOING, phase.started_at, phase.elapsed),
                 "attempt": phase.attempt,
                 "error": phase.error,
                 "log_count": len(phase.logs),

@@ -17,10 +17,11 @@ from milo.journal.notes import leave_note
 from milo.views.mcp import LaunchError, Order
 from milo.views.mcp.acting import BusyError
 from milo.views.mcp.look import NoRunError
-from tests.journal.world import complete, completed, ended, failed, started
-from tests.views.mcp.world import FakeRun, Later, desk, recorded, settled
+from tests.journal.world import begin, complete, completed, ended, failed, start, started
+from tests.views.mcp.world import TARGET, WAIT_S, FakeRun, Later, desk, recorded, settled
 
 pytestmark = pytest.mark.anyio
+LISTED = "milo://pipeline/runs lists them; run_pipeline starts one."
 DONE = (started("a"), completed("a"), started("b"), completed("b"), complete())
 
 
@@ -64,6 +65,26 @@ async def test_who_does_not_wait_is_told_that_it_has_begun(path: Path) -> None:
         assert (await at.run(wait=False)).run == "r2"
 
 
+async def test_who_does_not_wait_is_answered_when_it_has_begun_and_not_when_it_is_recorded(
+    path: Path,
+) -> None:
+    async with desk(path) as at:
+        at.launcher.prepare = lambda order: FakeRun(
+            begin(path, at.launcher.pipeline, "r1", pid=os.getpid(), target=TARGET)
+        )
+        later = Later(at.group, lambda: at.run(wait=False))
+        process = await at.launcher.run()
+        with anyio.fail_after(WAIT_S):
+            while at.acting._run is None or at.acting._run.look is None:
+                await anyio.lowlevel.checkpoint()
+        assert at.acting._run.look.status == "pending"
+        await settled()
+        assert not later.done
+        process.record(start())
+        assert (await later.get()).status == "running"
+        assert at.looks == []
+
+
 async def test_a_second_run_is_refused_while_one_is_being_started(path: Path) -> None:
     async with desk(path) as at:
         at.launcher.may_start = anyio.Event()
@@ -101,9 +122,7 @@ async def test_a_run_that_another_process_works_on_is_in_the_way(path: Path) -> 
             f"The run theirs is at work already: process {os.getpid()} has started it. "
             "Wait for it, following the timeline."
         )
-        assert await message_of(at.resume()) == (
-            "There is nothing to resume: every run has completed. Start one: run_pipeline."
-        )
+        assert await message_of(at.resume()) == message
         assert await message_of(at.resume(Order(run="theirs"))) == message
         assert at.launcher.orders == []
         theirs.close()
@@ -125,25 +144,15 @@ async def test_what_cannot_be_started_is_told_and_the_next_may_be(path: Path) ->
         assert (await at.run(wait=False)).run == "r1"
 
 
-@pytest.mark.parametrize(
-    ("said", "message"),
-    [
-        ("There is no module x.", "It did not come to a run: There is no module x."),
-        (
-            "",
-            "It did not come to a run: milo ended with status 2 Look at what the server has written to stderr.",
-        ),
-    ],
-)
 @pytest.mark.parametrize("wait", [True, False])
-async def test_a_process_that_does_not_come_to_a_run_says_why(
-    path: Path, said: str, message: str, wait: bool
-) -> None:
+async def test_a_process_that_does_not_come_to_a_run_says_why(path: Path, wait: bool) -> None:
     async with desk(path) as at:
-        at.launcher.prepare = lambda order: FakeRun(None, said)
+        at.launcher.prepare = lambda order: FakeRun(None, "milo ended with status 2.\n> no module")
         later = Later(at.group, lambda: at.run(wait=wait))
         (await at.launcher.run()).exit(2)
-        assert await message_of(later.get()) == message
+        assert await message_of(later.get()) == (
+            "It did not come to a run: milo ended with status 2.\n> no module"
+        )
         at.launcher.prepare = at.launcher.new_run
         assert (await at.run(wait=False)).status == "running"
 
@@ -152,9 +161,25 @@ async def test_a_process_that_was_killed_leaves_an_interrupted_run(path: Path) -
     async with desk(path) as at:
         later = Later(at.group, at.run)
         process = await at.launcher.run()
+        process.said = "milo ended with status -9.\n> no memory"
         process.record(started("a"))
         process.exit(-9)
-        assert (await later.get()).status == "interrupted"
+        look = await later.get()
+        assert (look.status, look.note) == ("interrupted", process.said)
+
+
+async def test_what_the_process_of_a_run_says_is_told_only_where_the_run_has_not_said_how_it_ended(
+    path: Path,
+) -> None:
+    async with desk(path) as at:
+        at.launcher.prepare = lambda order: FakeRun(at.launcher.new_run(order).recorder, "warned")
+        later = Later(at.group, at.run)
+        process = await at.launcher.run()
+        await at.told.wait()
+        process.record(started("a"), failed("a"), ended())
+        process.exit(1)
+        look = await later.get()
+        assert (look.status, look.note) == ("failed", "")
 
 
 async def test_a_journal_that_cannot_be_read_is_told_and_nothing_is_started(path: Path) -> None:
@@ -238,30 +263,61 @@ async def test_the_newest_run_that_was_not_finished_is_gone_on_with(path: Path) 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "There is nothing to resume: every run has completed. Start one: run_pipeline."),
-        ("nope", "This pipeline has no runs whose name begins with 'nope'. milo://pipeline/runs lists them."),
-        ("run", "This pipeline has 2 runs whose name begins with 'run'. milo://pipeline/runs lists them."),
-        ("run-1", "The run run-1 cannot be resumed: it has completed. Start one: run_pipeline."),
-        ("run-2", "The run run-2 cannot be resumed: the disk was full. Start one: run_pipeline."),
-        ("other", "This pipeline has no runs whose name begins with 'other'. milo://pipeline/runs lists them."),
-        ("\ud800\u2028", "This pipeline has no runs whose name begins with '\\ud800\\u2028'. "
-         "milo://pipeline/runs lists them."),
+        ("", "There is nothing to resume: no run of this pipeline is unfinished."),
+        ("nope", "No run of this pipeline whose name begins with 'nope' is recorded."),
+        ("run", "2 runs of this pipeline have names that begin with 'run'."),
+        ("run-1", "The run run-1 cannot be resumed: it has completed."),
+        ("run-2", "The run run-2 cannot be resumed: the disk was full."),
+        ("other", "No run of this pipeline whose name begins with 'other' is recorded."),
+        ("\ud800\u2028", "No run of this pipeline whose name begins with '\\ud800\\u2028' is recorded."),
     ],
-)  # fmt: skip
+)
 async def test_what_cannot_be_gone_on_with_is_refused(path: Path, name: str, message: str) -> None:
     recorded(path, *DONE, run="run-1").close()
     recorded(path, started("a"), run="run-2").close()
     leave_note(path, "run-2", "the disk was full")
     recorded(path, started("a"), run="other", target="/other.py:pipeline").close()
     async with desk(path) as at:
-        assert await message_of(at.resume(Order(run=name))) == message
+        assert await message_of(at.resume(Order(run=name))) == f"{message} {LISTED}"
         assert at.launcher.orders == []
 
 
 async def test_without_a_journal_there_is_nothing_to_resume(path: Path) -> None:
     async with desk(path) as at:
-        with pytest.raises(NoRunError, match="There is nothing to resume"):
+        with pytest.raises(NoRunError) as error:
             await at.resume()
+        assert str(error.value) == f"No run of this pipeline is recorded. {LISTED}"
+
+
+async def test_nothing_is_resumed_while_a_run_of_this_server_works(path: Path) -> None:
+    recorded(path, started("a"), run="older").close()
+    async with desk(path) as at:
+        await at.run(wait=False)
+        for name in ("", "older", "nope"):
+            with pytest.raises(BusyError, match="The run r1 is at work"):
+                await at.resume(Order(run=name))
+        assert len(at.launcher.orders) == 1
+
+
+async def test_the_whole_name_of_a_run_means_it_though_another_begins_with_it(path: Path) -> None:
+    recorded(path, started("a"), run="run-1").close()
+    recorded(path, started("a"), run="run-10").close()
+    async with desk(path) as at:
+        at.launcher.prepare = at.launcher.resumed
+        later = Later(at.group, lambda: at.resume(Order(run="run-1")))
+        (await at.launcher.run()).exit()
+        assert (await later.get()).run == "run-1"
+
+
+async def test_a_run_is_found_behind_however_many_of_another_pipeline(path: Path) -> None:
+    recorded(path, started("a"), run="mine").close()
+    for number in range(101):
+        recorded(path, run=f"other{number}", target="/other.py:pipeline").close()
+    async with desk(path) as at:
+        at.launcher.prepare = at.launcher.resumed
+        later = Later(at.group, at.resume)
+        (await at.launcher.run()).exit()
+        assert (await later.get()).run == "mine"
 
 
 async def test_what_the_launcher_explains_is_passed_on(path: Path) -> None:

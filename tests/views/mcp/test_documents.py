@@ -195,8 +195,8 @@ def test_logs_hold_text_where_there_is_text(state: PipelineState, run: str, note
             "phase",
             "status",
             "error",
-            "omitted",
-            "complete_output",
+            "earlier_lines",
+            "output_file",
             "untrusted_lines",
         ]
         lines = [
@@ -213,20 +213,61 @@ def with_logs(number: int, **more: Any) -> Look:
     return look_at(PipelineState("p", [PhaseStatus("a", "running", logs=logs)], status="running"), **more)
 
 
-def test_of_many_lines_the_last_thousand_are_shown_and_the_others_counted() -> None:
+def test_of_many_lines_the_last_thousand_are_shown() -> None:
     found = plain(documents.logs(with_logs(1234), "a"))
-    assert found["omitted"] == 234
     assert len(found["untrusted_lines"]) == documents.MAX_LINES == 1000
     assert found["untrusted_lines"][0]["line"] == "line 234"
     assert found["untrusted_lines"][-1]["line"] == "line 1233"
-    assert plain(documents.logs(with_logs(1000), "a"))["omitted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept", "earlier"),
+    [
+        (1001, None, True),
+        (1000, None, None),
+        (0, None, None),
+        (1001, 2000, True),
+        (1000, 2000, False),
+        (1000, 1000, True),
+        (199, 200, False),
+        (200, 200, True),
+        (0, 200, False),
+        (0, 0, True),
+    ],
+)
+def test_logs_tell_whether_there_may_have_been_earlier_lines(
+    lines: int, kept: int | None, earlier: bool | None
+) -> None:
+    """There may, where the state has kept as many as it may; nobody knows, where how many that are is not known."""
+    phases = None if kept is None else pipeline_of("a", max_logs=kept).phases
+    assert plain(documents.logs(with_logs(lines, phases=phases), "a"))["earlier_lines"] is earlier
+
+
+def test_each_phase_keeps_as_many_lines_as_it_says() -> None:
+    phases = [Phase("x", print, max_logs=7), Phase("a", print, max_logs=3)]
+    state = PipelineState("p", [PhaseStatus("x"), PhaseStatus("a", logs=[PhaseLog("l")] * 3)])
+    look = look_at(state, phases=phases)
+    found = [plain(documents.logs(look, name))["earlier_lines"] for name in ("x", "a")]
+    assert found == [False, True]
+    other = look._replace(
+        phases=phases[:1]
+    )  # a program may publish the run of another pipeline than it declares
+    assert plain(documents.logs(other, "a"))["earlier_lines"] is None
+
+
+def test_an_error_is_shown_as_far_as_somebody_reads_it() -> None:
+    long = "\x1b[31m" + "x" * 4000
+    for error, shown in [(long, "x" * 4000), (long + "y" * 1234, "x" * 4000 + "… (1,234 characters more)")]:
+        look = look_at(PipelineState("p", [PhaseStatus("a", "failed", error=error)]))
+        assert plain(documents.logs(look, "a"))["error"] == shown
+        assert plain(documents.Timeline().text(look))["phases"][0]["error"] == shown
 
 
 def test_logs_tell_where_the_complete_output_stands_and_that_a_run_was_interrupted() -> None:
     look = with_logs(1, status="interrupted", output=lambda name: Path(f"/logs/{name}.log"))
     found = plain(documents.logs(look, "a"))
-    assert (found["complete_output"], found["status"]) == ("/logs/a.log", "interrupted")
-    assert plain(documents.logs(with_logs(1), "a"))["complete_output"] is None
+    assert (found["output_file"], found["status"]) == ("/logs/a.log", "interrupted")
+    assert plain(documents.logs(with_logs(1), "a"))["output_file"] is None
 
 
 def test_colours_are_left_out() -> None:

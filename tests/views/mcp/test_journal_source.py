@@ -136,7 +136,7 @@ def test_only_runs_of_the_target_are_shown(path: Path) -> None:
         source.look()
     assert str(error.value) == (
         f"The journal {path} holds no run of /none.py:pipeline yet. "
-        "It is shown as soon as somebody starts one: milo run."
+        "A run is shown as soon as somebody starts one: milo run."
     )
     assert source.runs() == []
     source.close()
@@ -147,7 +147,7 @@ def test_before_there_is_a_journal_the_next_step_is_told(path: Path, source: Jou
         source.look()
     assert str(error.value) == (
         f"No run is recorded yet: there is no journal {path}. "
-        "It is shown as soon as somebody starts one: milo run."
+        "A run is shown as soon as somebody starts one: milo run."
     )
     assert source.runs() == []
     assert not path.exists()

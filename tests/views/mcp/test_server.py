@@ -220,4 +220,4 @@ async def test_no_read_of_a_phase_touches_a_file(era: str, tmp_path: Path) -> No
     shown = FakeSource(look_at(STATE, output=lambda name: tmp_path / "missing" / name))
     async with connect(make_server(source=shown), era) as client:
         found: dict[str, Any] = await read(client, logs_uri("a"))
-        assert found["complete_output"] == str(tmp_path / "missing" / "a")
+        assert found["output_file"] == str(tmp_path / "missing" / "a")

@@ -43,8 +43,8 @@ REFUSED: list[tuple[type[BaseModel], dict[str, Any], str]] = [
     (RunArguments, {"parameters": {"a=b": "1"}}, "Value error, 'a=b' is no name of a parameter"),
     (RunArguments, {"parameters": {"a" * 201: "1"}}, "String should have at most 200 characters"),
     (RunArguments, {"parameters": {"a": "1\0"}}, NUL),
-    (RunArguments, {"parameters": {"a": 1}}, STRING),
-    (RunArguments, {"parameters": {"a": ["1", 2]}}, STRING),
+    (RunArguments, {"parameters": {"a": None}}, STRING),
+    (RunArguments, {"parameters": {"a": ["1", [2]]}}, STRING),
     (RunArguments, {"parameters": {"a": LONG}}, TOO_LONG),
     (RunArguments, {"keep_going": "yes"}, BOOLEAN),
     (RunArguments, {"keep_going": 1}, BOOLEAN),
@@ -113,7 +113,30 @@ def test_an_outcome_tells_what_has_failed_and_where_to_read_more() -> None:
         "phases": {"completed": 1, "failed": 1, "cancelled": 1},
         "failed": [{"phase": "b c", "error": "no", "logs": logs_uri("b c")}],
         "resumable": True,
+        "note": "",
     }
+
+
+def test_an_outcome_tells_what_was_interrupted_and_what_is_wrong() -> None:
+    look = look_at(state_of("completed", "running", "retrying"), status="interrupted", note="odd")
+    outcome = Outcome.of(look)
+    assert outcome.phases == {"completed": 1, "interrupted": 2}
+    assert (outcome.note, outcome.resumable) == ("odd", True)
+    assert not Outcome.of(look._replace(broken=True)).resumable
+
+
+def test_an_error_is_told_as_far_as_somebody_reads_it() -> None:
+    state = PipelineState("p", [PhaseStatus("a", "failed", error="x" * 1_004_000)])
+    assert Outcome.of(look_at(state)).failed[0].error == f"{'x' * 4000}… (1,000,000 characters more)"
+
+
+def test_values_may_be_text_numbers_and_booleans() -> None:
+    """Each stays what it is: 1 is no boolean and true no number."""
+    given: dict[str, Any] = {"a": "1", "b": 1, "c": True, "d": [0.5, False, "x", 0]}
+    found = RunArguments.model_validate({"parameters": given}).parameters
+    assert found == given
+    assert [type(value) for value in (found["b"], found["c"])] == [int, bool]
+    assert [type(value) for value in found["d"]] == [float, bool, str, int]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

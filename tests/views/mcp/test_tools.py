@@ -32,6 +32,7 @@ from tests.views.mcp.world import (
 )
 
 pytestmark = pytest.mark.anyio
+LISTED = "milo://pipeline/runs lists them; run_pipeline starts one."
 DONE = (started("a"), completed("a"), started("b"), completed("b"), complete())
 
 
@@ -103,15 +104,18 @@ async def test_there_are_four_tools_with_schemas_and_hints(path: Path, era: str)
             assert tool.input_schema["additionalProperties"] is False
             assert tool.output_schema is not None
             assert tool.annotations is not None
-            assert tool.annotations.read_only_hint is (name == "explain")
+            assert tool.annotations.read_only_hint is False  # to explain loads the pipeline's file
+            assert tool.annotations.open_world_hint is True
             assert tool.annotations.destructive_hint is (name != "explain")
+            assert tool.annotations.idempotent_hint is (name in ("cancel_run", "explain"))
         if era == "legacy":
             assert "run_pipeline starts the pipeline" in (at.client.instructions or "")
 
 
 async def test_a_run_is_started_with_progress_and_its_outcome(path: Path, era: str) -> None:
     async with agent(path, era) as at:
-        given = {"phases": ["a"], "parameters": {"x": "1", "y": ["2", "3"]}, "keep_going": True}
+        parameters = {"x": "1", "y": ["2", 3, True], "z": -0.5, "no": False, "big": 2**70}
+        given = {"phases": ["a"], "parameters": parameters, "keep_going": True}
         later = at.begin("run_pipeline", **given)
         process = await at.launcher.run()
         await at.moved.wait()
@@ -122,7 +126,8 @@ async def test_a_run_is_started_with_progress_and_its_outcome(path: Path, era: s
         process.record(started("b"), failed("b", "no\u2028\x1b[31m!"), ended())
         process.exit(1)
         outcome = structured(await later.get())
-        assert at.launcher.orders == [Order(("a",), {"x": ["1"], "y": ["2", "3"]}, True)]
+        texts = {"x": ["1"], "y": ["2", "3", "true"], "z": ["-0.5"], "no": ["false"], "big": [str(2**70)]}
+        assert at.launcher.orders == [Order(("a",), texts, True)]
         assert {**outcome, "elapsed": 0, "failed": []} == {
             "run": "r1",
             "pipeline": "p",
@@ -132,6 +137,7 @@ async def test_a_run_is_started_with_progress_and_its_outcome(path: Path, era: s
             "phases": {"completed": 1, "failed": 1},
             "failed": [],
             "resumable": True,
+            "note": "",
         }
         (failure,) = outcome["failed"]
         assert (failure["phase"], failure["logs"]) == ("b", logs_uri("b"))
@@ -236,16 +242,8 @@ REFUSED: list[tuple[str, dict[str, Any], str | None]] = [
         {"parameters": {"-j": "1"}},
         "parameters.-j: Value error, '-j' is no name of a parameter",
     ),
-    (
-        "run_pipeline",
-        {"parameters": {"x": 1}},
-        "parameters.x: Input should be a valid string; parameters.x: Input should be a valid list",
-    ),
-    (
-        "run_pipeline",
-        {"parameters": {"x": ["1", {}]}},
-        "parameters.x: Input should be a valid string; parameters.x.1: Input should be a valid string",
-    ),
+    ("run_pipeline", {"parameters": {"x": None}}, None),
+    ("run_pipeline", {"parameters": {"x": ["1", {}]}}, None),
     ("run_pipeline", {"keep_going": "yes"}, "keep_going: Input should be a valid boolean"),
     ("run_pipeline", {"wait": 0}, "wait: Input should be a valid boolean"),
     ("resume_run", {"run": None}, "run: Input should be a valid string"),
@@ -267,7 +265,7 @@ async def test_wrong_arguments_are_refused_by_the_place_where_they_are_wrong(
         for name, given, message in REFUSED:
             with subtests.test(name=name, given=str(given)[:60]):
                 said = await at.refused(name, **given)
-                assert len(said) < 400
+                assert len(said) < 500
                 assert said.startswith(f"{name} cannot take these arguments. ")
                 assert "\u2028" not in said
                 if message is not None:
@@ -309,13 +307,10 @@ async def test_a_second_run_is_refused_while_anybody_works(path: Path, era: str)
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
-        ("resume_run", {}, "There is nothing to resume: every run has completed. Start one: run_pipeline."),
-        ("resume_run", {"run": "x"}, "This pipeline has no runs whose name begins with 'x'. "
-         "milo://pipeline/runs lists them."),
-        ("resume_run", {"run": "done"}, "This pipeline has 2 runs whose name begins with 'done'. "
-         "milo://pipeline/runs lists them."),
-        ("resume_run", {"run": "done1"}, "The run done1 cannot be resumed: it has completed. "
-         "Start one: run_pipeline."),
+        ("resume_run", {}, f"There is nothing to resume: no run of this pipeline is unfinished. {LISTED}"),
+        ("resume_run", {"run": "x"}, f"No run of this pipeline whose name begins with 'x' is recorded. {LISTED}"),
+        ("resume_run", {"run": "done"}, f"2 runs of this pipeline have names that begin with 'done'. {LISTED}"),
+        ("resume_run", {"run": "done1"}, f"The run done1 cannot be resumed: it has completed. {LISTED}"),
         ("cancel_run", {}, "No run that this server has started is at work. "
          "One that somebody else has started is theirs to stop, with Ctrl-C where it runs."),
     ],

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from milo.views.mcp import wire
 from milo.views.mcp.addresses import TIMELINE
 from milo.views.mcp.wire import _Answers, _end, _Lines
 from tests.views.mcp.world import WAIT_S, settled
@@ -211,35 +213,104 @@ def test_a_line_that_comes_after_the_loop_has_ended_is_nobodys() -> None:
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError(32, "gone"), ValueError("closed")])
-async def test_a_client_that_is_gone_ends_the_serving(error: Exception) -> None:
-    class Gone(io.StringIO):
-        def write(self, text: str) -> int:
-            raise error
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe to a client: its end and the server's."""
+    reading, writing = os.pipe()
+    yield reading, writing
+    for descriptor in (reading, writing):
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
 
-    with anyio.CancelScope() as scope:
-        answers = _Answers(Gone(), scope)
-        await answers.write("x")
+
+def fill(writing: int) -> None:
+    """Write until nothing more goes into a pipe."""
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+
+
+async def test_answers_are_written_as_they_come(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    answers = _Answers(writing, anyio.CancelScope())
+    for text in ("x\n", "\u2028\U0001f600\n", "\ud800\n"):
+        await answers.write(text)
         await answers.flush()
+        assert os.read(reading, 100) == text.encode("utf-8", "replace")
+    answers.close()
+    os.close(writing)
+    assert os.read(reading, 1) == b""  # it has kept no end of its own
+
+
+async def test_a_client_that_is_gone_ends_the_serving(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    os.close(reading)
+    with anyio.CancelScope() as scope:
+        answers = _Answers(writing, scope)
+        await answers.write("x")
         await anyio.lowlevel.checkpoint()
     assert scope.cancelled_caught
+    answers.close()
 
 
-async def test_a_client_that_does_not_read_keeps_nobody_from_ending() -> None:
-    begun, read = threading.Event(), threading.Event()
+async def test_a_client_that_does_not_read_keeps_nobody_from_ending(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write that is left behind keeps its descriptor, so that it cannot reach another file of that number."""
+    reading, writing = pipe
+    fill(writing)
+    begun = threading.Event()
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as group:
+            answers = _Answers(writing, group.cancel_scope)
+            write = answers._write
+            monkeypatch.setattr(answers, "_write", lambda data: (begun.set(), write(data)))
+            group.start_soon(answers.write, "the last")
+            assert await anyio.to_thread.run_sync(begun.wait, WAIT_S)
+            group.cancel_scope.cancel()
+    answers.close()
+    os.close(writing)
+    written = b""
+    with anyio.fail_after(WAIT_S):
+        while not written.endswith(b"the last"):
+            more = await anyio.to_thread.run_sync(os.read, reading, 1_000_000, abandon_on_cancel=True)
+            assert more
+            written += more
 
-    class Full(io.StringIO):
-        def write(self, text: str) -> int:
-            begun.set()
-            read.wait(WAIT_S)
-            return len(text)
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(_Answers(Full(), group.cancel_scope).write, "x")
-        assert await anyio.to_thread.run_sync(begun.wait, WAIT_S)
-        group.cancel_scope.cancel()
-    assert not read.is_set()
-    read.set()
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_a_client_that_has_sent_its_last_and_does_not_read_is_left(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    monkeypatch.setattr(wire, "_LAST_ANSWER_S", 0.01)
+    reading, writing = pipe
+    fill(writing)
+    with anyio.fail_after(WAIT_S), anyio.CancelScope() as serving:
+        answers = _Answers(writing, serving)
+        if when == "before":
+            answers.hurry()
+        async with anyio.create_task_group() as group:
+            group.start_soon(answers.write, "x")
+            await settled()
+            if when == "meanwhile":
+                answers.hurry()
+        await anyio.lowlevel.checkpoint()
+    assert serving.cancelled_caught
+    os.close(reading)  # and the thread ends
+
+
+async def test_a_client_that_has_sent_its_last_gets_every_answer_that_it_takes(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    with anyio.CancelScope() as serving:
+        answers = _Answers(writing, serving)
+        answers.hurry()
+        for text in ("a", "b"):
+            await answers.write(text)
+            assert await anyio.to_thread.run_sync(os.read, reading, 9) == text.encode()
+        answers.close()
+    assert not serving.cancel_called
 
 
 def test_to_end_what_has_ended_is_nothing() -> None:

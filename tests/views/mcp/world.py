@@ -120,9 +120,11 @@ class FakeRun:
         self.cancelled.set()
 
     async def end(self) -> None:
-        self.calls.append("end")
+        if not self._over.is_set():
+            self.cancel()
         if not self._over.is_set():
             self.exit(-15)
+        self.calls.append("end")
         await anyio.lowlevel.checkpoint()
 
 

@@ -18,7 +18,6 @@ from milo.views.mcp.own_run import OwnRun, newest_number
 
 __all__ = ["Acting", "BusyError"]
 
-_LOOKED_AT = 100
 Report = Callable[[Look], Awaitable[object]]
 Start = Callable[..., object]
 
@@ -72,8 +71,10 @@ class Acting:
         start(run.attend)
         try:
             look = await run.after(None)
-            while wait and look is not None:
-                await report(look)
+            # A run is recorded a moment before it has begun.
+            while look is not None and (wait or look.status == "pending"):
+                if wait:
+                    await report(look)
                 look = await run.after(look)
         except BaseException:
             # Whoever waited wants it no more, or is gone; the task that attends it sees it ended.
@@ -95,6 +96,7 @@ class Acting:
         Raises:
             NoRunError: There is none.
         """
+        await self._refuse_second()
         info = await anyio.to_thread.run_sync(partial(self._unfinished, order.run))
         return await self.run(order._replace(run=info.row.name), wait=wait, report=report, start=start)
 
@@ -145,35 +147,38 @@ class Acting:
     def _history(self) -> list[RunInfo]:
         if not self._path.exists():
             return []
-        return [info for info in history(self._path, _LOOKED_AT) if info.row.target == self._target]
+        return history(self._path, target=self._target)
 
     def _unfinished(self, name: str) -> RunInfo:
-        known = self._history()
+        every = self._history()
+        known = [info for info in every if info.row.name == name] or [
+            info for info in every if info.row.name.startswith(name)
+        ]
+        if not known:
+            of = f" whose name begins with {name!r}" if name else ""
+            raise NoRunError(f"No run of this pipeline{of} is recorded.", hint=_LISTED)
         if not name:
-            for info in known:
-                if info.resumable:
-                    return info
+            known = [info for info in known if info.resumable][:1]
+            if not known:
+                raise NoRunError(
+                    "There is nothing to resume: no run of this pipeline is unfinished.", hint=_LISTED
+                )
+        if len(known) > 1:
             raise NoRunError(
-                "There is nothing to resume: every run has completed.", hint="Start one: run_pipeline."
+                f"{len(known)} runs of this pipeline have names that begin with {name!r}.", hint=_LISTED
             )
-        found = [info for info in known if info.row.name.startswith(name)]
-        if len(found) != 1:
-            raise NoRunError(
-                f"This pipeline has {len(found) or 'no'} runs whose name begins with {name!r}.",
-                hint="milo://pipeline/runs lists them.",
-            )
-        if found[0].holder is None and not found[0].resumable:
-            why = found[0].broken or f"it has {found[0].status}"
-            raise NoRunError(
-                f"The run {found[0].row.name} cannot be resumed: {why}.", hint="Start one: run_pipeline."
-            )
-        return found[0]
+        if not known[0].resumable:
+            why = known[0].broken or f"it has {known[0].status}"
+            raise NoRunError(f"The run {known[0].row.name} cannot be resumed: {why}.", hint=_LISTED)
+        return known[0]
 
     def _outcome(self, run: OwnRun) -> Look:
         if run.look is None:
-            said = run.launched.said
-            raise LaunchError(
-                f"It did not come to a run: {said or f'milo ended with status {run.exit_status}'}",
-                hint="" if said else "Look at what the server has written to stderr.",
-            )
+            raise LaunchError(f"It did not come to a run: {run.launched.said}")
+        if run.look.status == "interrupted" and run.exit_status is not None:
+            # It could not say how it ended: what its process wrote may.
+            return run.look._replace(note=f"{run.look.note} {run.launched.said}".strip())
         return run.look
+
+
+_LISTED = "milo://pipeline/runs lists them; run_pipeline starts one."

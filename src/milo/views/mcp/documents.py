@@ -7,7 +7,7 @@ import json
 import threading
 from typing import Any, Final
 
-from milo.pipeline.state import Leaf
+from milo.pipeline.state import GOING, Leaf
 from milo.text import strip_sgr
 from milo.views.mcp.addresses import AddressError
 from milo.views.mcp.look import Look, NoRunError
@@ -15,9 +15,9 @@ from milo.views.mcp.look import Look, NoRunError
 __all__ = ["MAX_LINES", "Timeline", "graph", "logs", "runs"]
 
 MAX_LINES: Final = 1000
-"""How many lines of a phase are shown at most; where there is more, the document says how many are not."""
+"""How many lines of a phase are shown at most."""
 
-_GOING: Final = frozenset({"running", "retrying"})
+_MAX_ERROR: Final = 4000
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
 
 
@@ -56,26 +56,35 @@ class Timeline:
             if known[number][0] is not leaf:
                 text = _encode(_phase(names[number], leaf, look))
                 # What is going on looks different at every look.
-                known[number] = (None if leaf[0] in _GOING else leaf, text)
+                known[number] = (None if leaf[0] in GOING else leaf, text)
         return [text for _, text in known]
 
 
 def _phase(name: str, leaf: Leaf, look: Look) -> dict[str, Any]:
     status, started_at, elapsed, error, attempt, lines = leaf
-    if status in _GOING:
-        if look.now is not None:
-            elapsed = max(elapsed, look.now - started_at)
-        if look.status == "interrupted":
-            status = "interrupted"
+    if status in GOING and look.now is not None:
+        elapsed = max(elapsed, look.now - started_at)
     return {
         "name": name,
-        "status": status,
+        "status": status_of(status, look),
         "elapsed": elapsed,
         "attempt": attempt,
-        "error": strip_sgr(error),
+        "error": shortened(error),
         "log_count": len(lines),
         "started_at": started_at,
     }
+
+
+def status_of(status: str, look: Look) -> str:
+    """The status of a phase: what was going on in a run whose process is gone was interrupted."""
+    return "interrupted" if status in GOING and look.status == "interrupted" else status
+
+
+def shortened(error: str) -> str:
+    """An error without colours and of a length that somebody reads."""
+    text = strip_sgr(error)
+    more = len(text) - _MAX_ERROR
+    return f"{text[:_MAX_ERROR]}… ({more:,} characters more)" if more > 0 else text
 
 
 def graph(look: Look) -> str:
@@ -120,18 +129,23 @@ def logs(look: Look, name: str) -> str:
             "run": look.run or None,
             "note": look.note,
             "phase": name,
-            "status": "interrupted"
-            if look.status == "interrupted" and phase.status in _GOING
-            else phase.status,
-            "error": strip_sgr(phase.error),
-            "omitted": len(phase.logs) - len(lines),
-            "complete_output": str(look.output(name)) if look.output is not None else None,
+            "status": status_of(phase.status, look),
+            "error": shortened(phase.error),
+            "earlier_lines": len(phase.logs) > len(lines) or _is_full(look, name, len(phase.logs)),
+            "output_file": str(look.output(name)) if look.output is not None else None,
             "untrusted_lines": [
                 {"line": strip_sgr(log.line), "stream": log.stream, "timestamp": log.timestamp}
                 for log in lines
             ],
         }
     )
+
+
+def _is_full(look: Look, name: str, kept: int) -> bool | None:
+    """Whether a phase has kept as many lines as it may, so that there may have been others; None if nobody knows."""
+    # By name: what a program publishes need not be a run of the pipeline that it has declared.
+    limit = next((phase.max_logs for phase in look.phases or () if phase.name == name), None)
+    return None if limit is None else kept >= limit
 
 
 def _unknown(look: Look, name: str) -> AddressError:

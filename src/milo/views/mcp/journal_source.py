@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import sqlite3
@@ -50,6 +49,7 @@ def looked(path: Path, follower: Follower) -> Look:
         time.monotonic() if here else None,
         " ".join(note for note in notes if note),
         partial(output_path, path, run, state.names),
+        bool(replay.broken),
     )
 
 
@@ -126,8 +126,7 @@ class JournalSource:
         """
         if self._look_at_file() is None:
             return []
-        found = (info for info in history(self._path) if not self._target or info.row.target == self._target)
-        return [info.as_dict() for info in itertools.islice(found, _RUNS)]
+        return [info.as_dict() for info in history(self._path, _RUNS, target=self._target)]
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Nothing in this process changes when another one records."""
@@ -147,4 +146,4 @@ class JournalSource:
             connection.close()
 
 
-_START = "It is shown as soon as somebody starts one: milo run."
+_START = "A run is shown as soon as somebody starts one: milo run."

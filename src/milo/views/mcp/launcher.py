@@ -39,16 +39,16 @@ class Launched(Protocol):
 
     @property
     def said(self) -> str:
-        """The last lines that it has written to stderr."""
+        """How its process has ended, in words that quote what it has written."""
 
     async def wait(self) -> int:
         """Wait for its end; returns its exit status."""
 
     def cancel(self) -> None:
-        """Ask it to end the run, and what the run has started."""
+        """Ask it to end the run, and what the run has started; it is made to if it does not heed."""
 
     async def end(self) -> None:
-        """See it ended, in any case."""
+        """See it ended, cancelled if it has not ended by itself."""
 
 
 class Launcher(Protocol):

@@ -31,6 +31,8 @@ class Declared(Protocol):
     def parallel(self) -> bool: ...
     @property
     def weight(self) -> float: ...
+    @property
+    def max_logs(self) -> int: ...
 
 
 class Look(NamedTuple):
@@ -44,6 +46,7 @@ class Look(NamedTuple):
         now: Monotonic seconds until which what runs has been running; None where that is not known.
         note: What is wrong with the record of it; "" when nothing is.
         output: Where the complete output of a phase stands; None where it is not kept.
+        broken: Whether what is wrong with the record keeps the run from being resumed.
     """
 
     run: str
@@ -53,6 +56,12 @@ class Look(NamedTuple):
     now: float | None = None
     note: str = ""
     output: Callable[[str], Path] | None = None
+    broken: bool = False
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be gone on with."""
+        return self.status in ("failed", "cancelled", "interrupted") and bool(self.run) and not self.broken
 
 
 class Source(Protocol):

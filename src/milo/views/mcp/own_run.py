@@ -67,8 +67,6 @@ class OwnRun:
             await self._poll()
             self.exit_status = status
         finally:
-            if self.exit_status is None:
-                self.launched.cancel()
             with anyio.CancelScope(shield=True):
                 await self.launched.end()
             if self._follower is not None:

@@ -19,7 +19,7 @@ def require_sdk() -> None:
     """Refuse to go on without the SDK.
 
     Raises:
-        MissingSdkError: It is not installed, or is older than what milo needs.
+        MissingSdkError: It is not installed, or is of the generation before.
     """
     if find_spec("mcp") is None or find_spec("mcp_types") is None:
         raise MissingSdkError(

@@ -74,9 +74,10 @@ class Tools:
         )
         self._add(
             "explain",
-            "Tell for each phase whether going on would run it, and why. Nothing is run.",
+            "Tell for each phase whether going on would run it, and why. No phase is run, but the pipeline's file is "
+            "loaded.",
             (ExplainArguments, Explanation, self._explain),
-            reads_only=True,
+            destructive=False,
             idempotent=True,
         )
 
@@ -86,7 +87,7 @@ class Tools:
         description: str,
         does: tuple[type[BaseModel], type[BaseModel], Callable[[Context, Any], Awaitable[BaseModel]]],
         *,
-        reads_only: bool = False,
+        destructive: bool = True,
         idempotent: bool = False,
     ) -> None:
         takes, gives, call = does
@@ -97,10 +98,10 @@ class Tools:
             input_schema=takes.model_json_schema(),
             output_schema=gives.model_json_schema(),
             annotations=types.ToolAnnotations(
-                read_only_hint=reads_only,
-                destructive_hint=not reads_only,
+                read_only_hint=False,  # each of them runs code of the project
+                destructive_hint=destructive,
                 idempotent_hint=idempotent,
-                open_world_hint=not reads_only,
+                open_world_hint=True,
             ),
         )
         self._tools[name] = _Tool(declared, takes, call)
@@ -175,8 +176,13 @@ def _in_words(look: Look) -> str:
     return f"{look.status}: {done} of {len(leaves)} phases{now}"
 
 
-def _several(parameters: dict[str, str | list[str]]) -> dict[str, list[str]]:
-    return {name: [value] if isinstance(value, str) else value for name, value in parameters.items()}
+def _several(parameters: dict[str, Any]) -> dict[str, list[str]]:
+    given = {name: value if isinstance(value, list) else [value] for name, value in parameters.items()}
+    return {name: [_as_text(value) for value in values] for name, values in given.items()}
+
+
+def _as_text(value: str | bool | int | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _told(name: str, error: ValidationError, given: dict[str, Any]) -> str:

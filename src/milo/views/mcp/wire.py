@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import anyio
 import anyio.to_thread
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from anyio import AsyncFile
 
 __all__ = ["serve"]
+
+_LAST_ANSWER_S: Final = 2.0
 
 
 def serve(
@@ -64,10 +66,14 @@ async def _serve(
     loop = asyncio.get_running_loop()
     with anyio.CancelScope() as scope:
         on_start(partial(_end, loop, scope))
-        lines = cast("AsyncFile[str]", _Lines(stdin, loop))
-        answers = cast("AsyncFile[str]", _Answers(stdout, scope))
-        async with stdio_server(lines, answers) as (reading, writing):
-            await server.run(reading, writing, server.create_initialization_options())
+        answering = _Answers(stdout.fileno(), scope)
+        lines = cast("AsyncFile[str]", _Lines(stdin, loop, answering.hurry))
+        answers = cast("AsyncFile[str]", answering)
+        try:
+            async with stdio_server(lines, answers) as (reading, writing):
+                await server.run(reading, writing, server.create_initialization_options())
+        finally:
+            answering.close()
 
 
 def _end(loop: asyncio.AbstractEventLoop, scope: anyio.CancelScope) -> None:
@@ -79,7 +85,10 @@ def _end(loop: asyncio.AbstractEventLoop, scope: anyio.CancelScope) -> None:
 class _Lines:
     """Reads lines on a daemon thread: a read that waits for a client keeps no process from ending."""
 
-    def __init__(self, file: TextIO, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, file: TextIO, loop: asyncio.AbstractEventLoop, ended: Callable[[], object] = lambda: None
+    ) -> None:
+        self._ended = ended
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         # One line ahead at most, so that a client which sends faster than it is answered has to wait.
         self._room = threading.Semaphore(1)
@@ -99,6 +108,7 @@ class _Lines:
         line = await self._queue.get()
         self._room.release()
         if line is None:
+            self._ended()
             raise StopAsyncIteration
         return line
 
@@ -110,22 +120,51 @@ def _readable(file: TextIO) -> Iterator[str]:
 
 
 class _Answers:
-    """Writes to a client, who may be slow or gone, on a thread that is left behind when the serving ends."""
+    """Writes to a client, who may be slow or gone, on a thread that is left behind when the serving ends.
 
-    def __init__(self, file: TextIO, scope: anyio.CancelScope) -> None:
-        self._file = file
-        self._scope = scope
+    To a descriptor of its own and through no buffer: nobody who closes a stream has to wait for that thread.
+    """
+
+    def __init__(self, descriptor: int, serving: anyio.CancelScope) -> None:
+        self._descriptor = os.dup(descriptor)
+        self._serving = serving
+        self._writing: anyio.CancelScope | None = None
+        self._hurries = False
+        self._busy = False
+
+    def hurry(self) -> None:
+        """The client has sent its last: it gets a moment to take each answer, and is left when it does not."""
+        self._hurries = True
+        if self._writing is not None:
+            self._writing.deadline = anyio.current_time() + _LAST_ANSWER_S
 
     async def write(self, text: str) -> None:
-        try:
-            await anyio.to_thread.run_sync(self._write, text, abandon_on_cancel=True)
-        except (OSError, ValueError):
-            # The client is gone, and with it whoever would read the rest.
-            self._scope.cancel()
+        with anyio.CancelScope() as self._writing:
+            if self._hurries:
+                self.hurry()
+            # Set here, since a thread that is left behind may not have come to its first line.
+            self._busy = True
+            try:
+                await anyio.to_thread.run_sync(
+                    self._write, text.encode("utf-8", "replace"), abandon_on_cancel=True
+                )
+            except OSError:
+                # The client is gone, and with it whoever would read the rest.
+                self._serving.cancel()
+        if self._writing.cancelled_caught:
+            self._serving.cancel()
 
-    def _write(self, text: str) -> None:
-        self._file.write(text)
-        self._file.flush()
+    def _write(self, data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        finally:
+            self._busy = False
+
+    def close(self) -> None:
+        """Release the descriptor, unless a write that was left behind still uses its number."""
+        if not self._busy:
+            os.close(self._descriptor)
 
     async def flush(self) -> None:
-        """Each message is flushed as it is written."""
+        """Each message is written as it comes."""
