@@ -186,6 +186,7 @@ def test_an_attempt_after_the_scheduler_was_given_up_fails_and_the_rest_of_the_r
                 Phase("end", end, runs_on="thread", parallel=True, depends_on=("first",)),
             ),
             executor=f"dask:{address}",
+            max_workers=2,
         )
     assert result.state.phase("first").status == "completed"
     assert result.state.phase("a").attempt == 3
@@ -217,8 +218,8 @@ def test_a_run_inside_a_phase_of_the_same_cluster_is_refused(dask_cluster: str) 
     def inner(executor: str = dask_cluster.replace("127.0.0.1", "localhost")) -> Any:
         return milo.run(Pipeline("inner", Phase("pid", elsewhere.pid)), executor=executor).results["pid"]
 
-    async def awaited() -> Any:
-        return inner()
+    async def awaited(executor: str = dask_cluster.replace("127.0.0.1", "localhost")) -> Any:
+        return await milo.arun(Pipeline("inner", Phase("pid", elsewhere.pid)), executor=executor)
 
     result = run(
         Phase("a", inner, policy=SKIP, parallel=True),

@@ -150,10 +150,10 @@ def test_a_worker_that_ends_gives_up_what_it_holds_itself(monkeypatch: pytest.Mo
 
 def test_a_process_is_not_an_attempts_own_where_the_run_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     worker: Any = SimpleNamespace(state=SimpleNamespace(nthreads=1))
-    monkeypatch.setattr(dask_worker.Worker, "_instances", {worker})
+    monkeypatch.setattr(dask_worker.Worker, "_instances", [worker])
     assert dask_worker._alone(worker, "another")
     assert not dask_worker._alone(worker, dask_worker.process_here())
-    monkeypatch.setattr(dask_worker.Worker, "_instances", {worker, object()})
+    monkeypatch.setattr(dask_worker.Worker, "_instances", [worker, object()])
     assert not dask_worker._alone(worker, "another")
 
 
