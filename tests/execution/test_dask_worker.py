@@ -161,7 +161,7 @@ def test_workers_in_the_runs_own_process_do_not_mix_what_their_phases_print() ->
     from distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp"
     ) as cluster:
         result = on_dask.run(
             *(Phase(name, on_dask.prints_together, parallel=True) for name in "ab"),
