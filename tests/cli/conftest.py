@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.recorded import Recorded
+from tests.execution.conftest import dask_cluster as dask_cluster
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 _PATIENCE_S = 30.0

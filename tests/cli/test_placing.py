@@ -141,6 +141,50 @@ def test_a_scheduler_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPa
         placed("dask:tcp://127.0.0.1:1", one(elsewhere.pid), 1)
 
 
+TARGET = """
+from dataclasses import dataclass
+from milo import Phase, Pipeline
+
+@dataclass
+class Page:
+    size: int
+
+def make():
+    return Page(SIZE)
+
+def show(make):
+    assert type(make) is Page
+    print("size", make.size)
+
+def here(make):
+    assert type(make) is Page
+
+SIZE = 7
+pages = Phase("make", make)
+pipeline = Pipeline(
+    "build", pages, Phase("show", show, depends_on=("make",)),
+    Phase("here", here, depends_on=("make",), runs_on="thread"),
+)
+"""
+
+
+@pytest.mark.parametrize("name", ["build.py", "__init__.py"])
+def test_the_file_goes_along_to_a_cluster_of_somebody_elses(cli: Any, dask_cluster: str, name: str) -> None:
+    cli.write(TARGET, name)
+    ran = cli.run("run", name, "--executor", dask_cluster, "--no-journal")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "show | size 7" in ran.stdout
+
+
+def test_a_module_beside_the_file_does_not_go_along_and_is_named(cli: Any, dask_cluster: str) -> None:
+    cli.write(MODULE)
+    cli.write(HELPER, "helper.py")
+    ran = cli.run("run", "pipeline.py", "--executor", dask_cluster)
+    assert ran.returncode == 1
+    assert "ModuleNotFoundError: No module named 'helper'" in ran.stdout
+    assert "must be importable on the worker" in ran.stdout
+
+
 # The user's modules
 
 MODULE = """

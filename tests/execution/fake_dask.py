@@ -54,7 +54,12 @@ class FakeClient:
     def subscribe_topic(self, topic: str, handler: Callable[[Any], None]) -> None:
         self.handlers[topic] = handler
 
+    def scheduler_info(self) -> dict[str, str]:
+        return {"id": "Scheduler-1"}
+
     def submit(self, *args: Any, **kwargs: Any) -> FakeFuture:
+        if self.status == "closed":
+            raise RuntimeError("Client is closed")
         self.futures.append(FakeFuture())
         return self.futures[-1]
 

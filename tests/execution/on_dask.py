@@ -195,3 +195,14 @@ def multi() -> None:
     for number in range(200):
         print(name, number)
         time.sleep(0.0005)
+
+
+_together = threading.Barrier(2)
+
+
+def prints_together() -> None:
+    """Prints while another one does, in the same process."""
+    _together.wait(20)
+    for number in range(50):
+        print(current_phase().name, number)
+    _together.wait(20)

@@ -20,14 +20,26 @@ def test_an_executor_is_taken(executor: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "executor", ["dask", "dask:tcp://host:8786", "dask:tls://10.0.0.1:80", "dask:tcp://[::1]:1"]
+    "executor",
+    ["dask", "dask:tcp://host:8786", "dask:tls://10.0.0.1:80", "dask:tcp://[::1]:1", "dask:wss://host:65535"],
 )
 def test_a_dask_cluster_is_taken(executor: str) -> None:
     check_executor(executor)
 
 
 @pytest.mark.parametrize(
-    "executor", ["dask:", "dask:host:8786", "dask:tcp://host", "dask:tcp://:1", "dask:tcp://a b:1"]
+    "executor",
+    [
+        "dask:",
+        "dask:host:8786",
+        "dask:tcp://host",
+        "dask:tcp://:1",
+        "dask:tcp://a b:1",
+        "dask:tcp://host:0",
+        "dask:tcp://host:65536",
+        "dask:http://host:1",
+        "dask:inproc://10.0.0.1:1",
+    ],
 )
 def test_an_address_that_is_none_is_refused(executor: str) -> None:
     with pytest.raises(StateError, match=r'address of a Dask scheduler .* "dask:tcp://127\.0\.0\.1:8786"'):

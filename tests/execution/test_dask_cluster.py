@@ -15,7 +15,7 @@ import milo
 from milo import Phase, PhasePolicy, Pipeline, StateError
 from milo.execution import dask_cluster as dask_cluster_module
 from milo.execution import dask_leases
-from milo.execution.dask_cluster import _checked
+from milo.execution.dask_cluster import _checked, _closed
 
 from . import elsewhere
 from .on_dask import SKIP, run, scheduler, workers
@@ -160,3 +160,76 @@ def test_workers_that_are_restarted_fail_what_they_ran_and_run_the_rest(
     )
     assert result.ok
     assert result.state.phase("a").attempt == 2
+
+
+def test_an_attempt_after_the_scheduler_was_given_up_fails_and_the_rest_of_the_run_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask closes its client once it has waited long enough for the scheduler to come back."""
+    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 1.0)
+    started = tmp_path / "started"
+    with scheduler() as (process, address), workers(address, tmp_path):
+
+        def wait(path: str = str(started)) -> None:
+            Path(path).touch()
+            time.sleep(1000)
+
+        def end() -> None:
+            assert eventually(started.exists)
+            process.process.kill()
+
+        result = milo.run(
+            Pipeline(
+                "p",
+                Phase("first", elsewhere.pid),
+                Phase("a", wait, policy=PhasePolicy("retry", 2, 1.5), parallel=True, depends_on=("first",)),
+                Phase("end", end, runs_on="thread", parallel=True, depends_on=("first",)),
+            ),
+            executor=f"dask:{address}",
+            max_workers=2,
+        )
+    assert result.state.phase("first").status == "completed"
+    assert result.state.phase("a").attempt == 3
+    assert f"The Dask scheduler at {address} went away" in result.state.phase("a").error
+
+
+def test_every_part_is_closed_whatever_the_one_before_raises() -> None:
+    closed: list[str] = []
+
+    class Part:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        async def close(self, timeout: float = 0.0) -> None:
+            closed.append(self._name)
+
+    class Broken:
+        def close(self) -> None:
+            raise LookupError("broken")
+
+    with pytest.raises(LookupError):
+        asyncio.run(_closed(Part("client"), Part("source"), Broken()))  # type: ignore[arg-type]
+    assert closed == ["client", "source"]
+
+
+def test_a_run_inside_a_phase_of_the_same_cluster_is_refused(dask_cluster: str) -> None:
+    """Also where it knows the scheduler by another name."""
+
+    def inner(executor: str = dask_cluster.replace("127.0.0.1", "localhost")) -> Any:
+        return milo.run(Pipeline("inner", Phase("pid", elsewhere.pid)), executor=executor).results["pid"]
+
+    async def awaited(executor: str = dask_cluster.replace("127.0.0.1", "localhost")) -> Any:
+        return await milo.arun(Pipeline("inner", Phase("pid", elsewhere.pid)), executor=executor)
+
+    result = run(
+        Phase("a", inner, policy=SKIP, parallel=True),
+        Phase("b", awaited, policy=SKIP, parallel=True),
+        Phase("home", inner, runs_on="thread", depends_on=("a", "b")),
+        executor=dask_cluster,
+    )
+    assert result.ok
+    assert result.results["home"]
+    for name in ("a", "b"):
+        error = result.state.phase(name).error
+        assert "was started by a phase that runs on one of its workers" in error
+        assert "localhost" in error

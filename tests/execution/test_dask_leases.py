@@ -208,3 +208,15 @@ def test_a_run_that_ends_leaves_nothing_at_the_scheduler(dask_cluster: str) -> N
         milo.run(Pipeline("p", Phase("a", elsewhere.killed, policy=policy)), executor=dask_cluster)
         # One topic for all runs there will ever be.
         assert client.run_on_scheduler(left) == ([], ["milo"], listening)
+
+
+def test_a_client_that_is_closed_fails_the_attempt_and_there_is_nothing_to_give_up() -> None:
+    async def scenario() -> None:
+        client = FakeClient()
+        made = leases(client)
+        client.status = "closed"
+        with pytest.raises(WorkerError, match="scheduler at tcp://scheduler went away"):
+            await made.take()
+        made.close()
+
+    asyncio.run(scenario())

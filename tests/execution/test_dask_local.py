@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import milo
-from milo import Phase, PhasePolicy, Pipeline
+from milo import Phase, PhasePolicy, Pipeline, StateError
 from milo.execution import program
 from milo.execution.dask_local import LocalSource
 
@@ -213,3 +213,12 @@ def test_it_is_reachable_from_this_machine_alone(tmp_path: Path) -> None:
     listening = run(Phase("a", on_dask.listening), executor="dask").results["a"]
     assert listening
     assert all(address.startswith("0100007F:") for address in listening)
+
+
+def test_a_folder_that_cannot_be_made_refuses_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(StateError, match=r"A Dask cluster cannot be started: No such file.*TMPDIR"):
+        run(Phase("a", elsewhere.pid), executor="dask")
+    assert not [thread for thread in threading.enumerate() if thread.name == "milo-dask"]

@@ -57,3 +57,18 @@ def test_what_the_program_itself_has_told_cloudpickle_stays(loaded: ModuleType) 
     Pickles(by_value=True).close()
     assert "milo_test_loaded" in cloudpickle.list_registry_pickle_by_value()
     cloudpickle.unregister_pickle_by_value(loaded)
+
+
+def test_one_run_that_ends_takes_nothing_from_another(loaded: ModuleType) -> None:
+    one, two = Pickles(by_value=True), Pickles(by_value=True)
+    one.close()
+    one.close()
+    assert "milo_test_loaded" in cloudpickle.list_registry_pickle_by_value()
+    two.close()
+    assert "milo_test_loaded" not in cloudpickle.list_registry_pickle_by_value()
+
+
+def test_what_the_program_has_taken_back_meanwhile_is_no_error(loaded: ModuleType) -> None:
+    pickles = Pickles(by_value=True)
+    cloudpickle.unregister_pickle_by_value(loaded)
+    pickles.close()

@@ -7,13 +7,20 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from milo import Phase
 from milo.execution import dask_worker
 from milo.execution.dask_worker import _Attempt, _Lease
 from milo.execution.placement import WorkerError
 from milo.execution.remote import opened_outcome
+
+from . import on_dask
+
+WORKER: Any = None
 
 
 @pytest.fixture
@@ -25,11 +32,11 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def attempt(loop: asyncio.AbstractEventLoop, data: bytes = b"") -> _Attempt:
-    return _Attempt("t", data, _Lease(None, 100.0, alone=False), loop)
+    return _Attempt("t", data, _Lease(None, 100.0, WORKER), loop)
 
 
 def test_a_task_ends_when_nothing_comes(loop: asyncio.AbstractEventLoop) -> None:
-    lease = _Lease(0.001, 100.0, alone=True)
+    lease = _Lease(0.001, 100.0, WORKER)
     assert lease.next() is None
     assert not lease.take(attempt(loop))
 
@@ -37,7 +44,7 @@ def test_a_task_ends_when_nothing_comes(loop: asyncio.AbstractEventLoop) -> None
 def test_a_task_takes_nothing_more_after_its_turn_and_runs_what_it_has_taken(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
-    lease = _Lease(None, 0.0, alone=True)
+    lease = _Lease(None, 0.0, WORKER)
     taken = attempt(loop)
     assert lease.take(taken)
     assert not lease.stays()
@@ -51,7 +58,7 @@ def test_a_task_that_is_given_up_ends_and_its_attempt_is_told(
 ) -> None:
     told = threading.Event()
     monkeypatch.setattr(dask_worker, "cancel", lambda token: told.set())
-    lease = _Lease(None, 100.0, alone=True)
+    lease = _Lease(None, 100.0, WORKER)
     assert lease.take(attempt(loop))
     assert lease.next() is not None
     lease.release()
@@ -123,3 +130,44 @@ def test_what_is_asked_of_a_task_that_is_over_is_told_so() -> None:
     assert asyncio.run(dask_worker._begin("none", "t", b"")) == {"status": "OK", "over": True}
     assert asyncio.run(dask_worker._more("none")) == {"status": "OK", "over": True}
     assert asyncio.run(dask_worker._cancel("none")) == {"status": "OK"}
+
+
+def told(lease: _Lease) -> bool:
+    """Whether it was given up."""
+    return not lease._open
+
+
+def test_a_worker_that_ends_gives_up_what_it_holds_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = SimpleNamespace(handlers={}), SimpleNamespace(handlers={})
+    leases = {"a": _Lease(None, 1.0, one), "b": _Lease(None, 1.0, two)}  # type: ignore[arg-type]
+    monkeypatch.setattr(dask_worker, "_leases", leases)
+    plugin = dask_worker._Plugin()
+    plugin.setup(one)  # type: ignore[arg-type]
+    plugin.transition("b", "executing", "cancelled")
+    plugin.teardown(one)  # type: ignore[arg-type]
+    assert (told(leases["a"]), told(leases["b"])) == (True, False)
+
+
+def test_a_process_is_not_an_attempts_own_where_the_run_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker: Any = SimpleNamespace(state=SimpleNamespace(nthreads=1))
+    monkeypatch.setattr(dask_worker.Worker, "_instances", [worker])
+    assert dask_worker._alone(worker, "another")
+    assert not dask_worker._alone(worker, dask_worker.process_here())
+    monkeypatch.setattr(dask_worker.Worker, "_instances", [worker, object()])
+    assert not dask_worker._alone(worker, "another")
+
+
+def test_workers_in_the_runs_own_process_do_not_mix_what_their_phases_print() -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp"
+    ) as cluster:
+        result = on_dask.run(
+            *(Phase(name, on_dask.prints_together, parallel=True) for name in "ab"),
+            executor=f"dask:{cluster.scheduler_address}",
+        )
+    assert result.ok
+    for name in "ab":
+        found = [each.line for each in result.state.phase(name).logs]
+        assert found == [f"{name} {number}" for number in range(50)]

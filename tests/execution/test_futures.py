@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -151,3 +151,16 @@ def test_an_executor_of_ones_own_will_do() -> None:
             return future
 
     assert milo.run(Pipeline("p", Phase("a", lambda: 7)), executor=Inline()).results == {"a": 7}
+
+
+def test_a_pool_that_is_broken_is_known_whatever_its_error_is_called(threads: ThreadPoolExecutor) -> None:
+    class TerminatedWorkerError(BrokenExecutor):
+        pass
+
+    def breaks(*args: Any, **kwargs: Any) -> Any:
+        raise TerminatedWorkerError("a worker was ended")
+
+    threads.submit = breaks  # type: ignore[method-assign]
+    error = run(Phase("a", elsewhere.pid), executor=threads).state.phase("a").error
+    assert "TerminatedWorkerError: a worker was ended" in error
+    assert "A worker ended, and with it the pool for good" in error

@@ -19,6 +19,7 @@ from typing import Any
 from milo.cli.config import Config
 from milo.cli.parameters import arguments, parse
 from milo.errors import MiloError, TargetError
+from milo.execution.given import mark_given
 from milo.pipeline import Pipeline
 
 __all__ = ["check_target", "choose_target", "load_pipeline", "resolved"]
@@ -178,6 +179,7 @@ def _load_file(target: _Target) -> ModuleType:
     if spec is None or spec.loader is None:
         raise TargetError(f"{target.source} cannot be imported.", hint="A pipeline stands in a .py file.")
     module = importlib.util.module_from_spec(spec)
+    mark_given(module)
     # Dataclasses and pickle look for the module by its name.
     sys.modules[name] = module
     try:

@@ -25,7 +25,6 @@ class Trip:
     Attributes:
         token: Names it in what is told of it.
         news: What whoever waits for it is woken by: `DROPPED`, or whatever its place puts there.
-        worker: Where it has been seen to run, in the words of its place.
     """
 
     def __init__(self, token: str, work: Work, job: Job) -> None:
@@ -33,7 +32,6 @@ class Trip:
         self.work = work
         self.job = job
         self.news: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.worker = ""
         self._lines = 0
         self._more = threading.Condition()
 

@@ -16,7 +16,9 @@ from milo.execution.threads import default_workers
 __all__ = ["check_executor", "placed_workers"]
 
 _HINT = 'Use "threads", "processes", "dask", "dask:tcp://host:port", or a concurrent.futures.Executor.'
-_ADDRESS = re.compile(r"[a-z]+://(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):\d{1,5}")
+# The schemes that Dask connects with; what is `inproc` ends where its process ends.
+_ADDRESS = re.compile(r"(?:tcp|tls|wss?|ucxx?)://(?:\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):(\d{1,5})")
+_MOST_PORT = 65535
 
 
 class _Phase(Protocol):
@@ -85,10 +87,12 @@ def _close(places: dict[str | None, Place | None]) -> None:
 
 def _check_dask(executor: str) -> None:
     address = executor.removeprefix("dask").removeprefix(":")
-    if executor != "dask" and not _ADDRESS.fullmatch(address):
+    found = _ADDRESS.fullmatch(address)
+    if executor != "dask" and not (found and 0 < int(found[1]) <= _MOST_PORT):
         raise StateError(
             f"executor must give the address of a Dask scheduler after 'dask:', got {executor!r}.",
-            hint='Write it as the scheduler prints it, for example "dask:tcp://127.0.0.1:8786".',
+            hint='Write it as the scheduler prints it, for example "dask:tcp://127.0.0.1:8786": '
+            f"tcp, tls, ws, wss or ucx, and a port from 1 to {_MOST_PORT}.",
         )
     if importlib.util.find_spec("distributed") is None:
         raise StateError(

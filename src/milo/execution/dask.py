@@ -18,11 +18,12 @@ from milo.execution.dask_attempts import News
 from milo.execution.dask_cluster import Cluster, connected
 from milo.execution.dask_pickles import Pickles
 from milo.execution.dask_quiet import louden, quieten
+from milo.execution.dask_worker import holding
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.loops import serve
 from milo.execution.placement import Work, WorkerError
 from milo.execution.program import refuse_while_importing_main
-from milo.execution.remote import errand_of, opened_outcome
+from milo.execution.remote import opened_outcome, packed_errand
 from milo.saga.ports import Job
 
 __all__ = ["DaskPlace"]
@@ -56,10 +57,10 @@ class DaskPlace:
         self._thread = threading.Thread(target=serve, args=(self._loop,), name="milo-dask", daemon=True)
         self._thread.start()
         try:
-            self._cluster: Cluster = self._do(connected(address, most, f"milo-{uuid.uuid4().hex[:12]}"))
+            name = f"milo-{uuid.uuid4().hex[:12]}"
+            self._cluster: Cluster = self._do(connected(address, most, name, holding.get()))
         except BaseException:
-            self._pickles.close()
-            self._end()
+            self._release()
             raise
         self._attempts = self._cluster.attempts
 
@@ -81,7 +82,7 @@ class DaskPlace:
 
     def run(self, work: Work, job: Job) -> Any:
         """Run an attempt on a worker and wait for it."""
-        errand = self._packed(work, job)
+        errand = packed_errand(work, job, self._pickles.dumps, "a Dask worker")
         trip = self._desk.open(work, job)
         forget = None
         try:
@@ -113,20 +114,11 @@ class DaskPlace:
         for trip in self._desk.all():
             trip.news.put(DROPPED)
         # A cluster that does not answer any more is no reason to wait.
-        with suppress(RuntimeError, TimeoutError):
-            self._do(self._cluster.close(), _CLOSE_S)
-        self._pickles.close()
-        self._end()
-
-    def _packed(self, work: Work, job: Job) -> bytes:
         try:
-            return self._pickles.dumps(tuple(errand_of(work, job)))
-        except Exception as reason:
-            raise WorkerError(
-                f"What phase {work.name!r} is given cannot be sent to a Dask worker: "
-                f"{type(reason).__name__}: {reason}.",
-                hint='Let the phases it depends on return plain data, or give it runs_on="thread".',
-            ) from reason
+            with suppress(RuntimeError, TimeoutError):
+                self._do(self._cluster.close(), _CLOSE_S)
+        finally:
+            self._release()
 
     def _told(self, trip: Trip, asking: Coroutine[Any, Any, News]) -> News:
         """Wait for what is asked, or until nobody wants to know."""
@@ -171,6 +163,12 @@ class DaskPlace:
         except RuntimeError:
             coroutine.close()
             raise
+
+    def _release(self) -> None:
+        try:
+            self._pickles.close()
+        finally:
+            self._end()
 
     def _end(self) -> None:
         self._soon(self._loop.stop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from distributed import Client
@@ -56,16 +56,18 @@ class Cluster:
         await _closed(self._client, self._source, self._leases)
 
 
-async def connected(address: str | None, most: int, name: str) -> Cluster:
+async def connected(address: str | None, most: int, name: str, inside: str = "") -> Cluster:
     """Connect to a scheduler, or start a cluster of the run's own.
 
     Args:
         address: The scheduler's; None starts a cluster.
         most: How many processes such a cluster has at most.
         name: Begins the names of its tasks.
+        inside: The scheduler (its id) one of whose threads the caller holds; none by default.
 
     Raises:
-        StateError: It cannot be reached, has no workers, or its workers cannot run phases.
+        StateError: It cannot be reached, has no workers, its workers cannot run phases, or the caller holds one of
+            its threads.
     """
     source: Any = _Elsewhere() if address is not None else LocalSource(most)
     client = leases = None
@@ -73,6 +75,8 @@ async def connected(address: str | None, most: int, name: str) -> Cluster:
         if address is None:
             address = await source.start()
         client = await _client(address, getattr(source, "security", None))
+        if inside and client.scheduler_info()["id"] == inside:
+            raise _holds_already(address)
         leases = Leases(client, source, name, address)
         threads = most
         if isinstance(source, _Elsewhere):
@@ -83,12 +87,23 @@ async def connected(address: str | None, most: int, name: str) -> Cluster:
         raise
 
 
+def _holds_already(address: str) -> StateError:
+    # Where every thread is held by a phase that waits for such a run, none would ever be free.
+    return StateError(
+        f"A run on the Dask scheduler at {address} was started by a phase that runs on one of its workers: "
+        "it would wait for threads that phases like this one hold.",
+        hint='Give the phase runs_on="thread", or start its run on threads, processes or another cluster.',
+    )
+
+
 async def _closed(client: Any, source: Any, leases: Leases | None) -> None:
-    if leases is not None:
-        leases.close()
-    if client is not None:
-        await _close(client)
-    await source.close()
+    # Each step whatever has become of the one before, the last one first.
+    async with AsyncExitStack() as steps:
+        steps.push_async_callback(source.close)
+        if client is not None:
+            steps.push_async_callback(_close, client)
+        if leases is not None:
+            steps.callback(leases.close)
 
 
 async def _close(client: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from milo.execution.dask_worker import TOPIC, hold
+from milo.execution.dask_worker import TOPIC, hold, process_here
 from milo.execution.placement import WorkerError
 from milo.log import log
 from milo.version import VERSION
@@ -87,6 +87,7 @@ class Leases:
         self._source = source
         self._name = name
         self._address = address
+        self._cluster = str(client.scheduler_info()["id"])
         self._numbers = itertools.count(1)
         self._all: dict[str, Lease] = {}
         self._free: list[Lease] = []
@@ -158,10 +159,18 @@ class Leases:
     def _open_one(self) -> None:
         key = f"{self._name}-{next(self._numbers)}"
         process, options = self._source.open(key, lambda error: self._ended(key, error))
-        lease = self._all[key] = Lease(key, process)
+        lease = Lease(key, process)
         # Opened by the worker alone: the scheduler's environment may be one without milo.
-        task = pickle.dumps(_Task(key, self._source.idle_s, self._source.turn_s))
-        lease.future = self._client.submit(pickle.loads, task, key=key, pure=False, retries=0, **options)
+        task = pickle.dumps(
+            _Task(key, self._source.idle_s, self._source.turn_s, process_here(), self._cluster)
+        )
+        try:
+            lease.future = self._client.submit(pickle.loads, task, key=key, pure=False, retries=0, **options)
+        except Exception as reason:
+            # The client is closed, whatever Dask calls that.
+            self._source.dropped(lease)
+            raise self._gone() from reason
+        self._all[key] = lease
         loop = asyncio.get_running_loop()
 
         def done(future: object) -> None:
@@ -202,14 +211,14 @@ class Leases:
         started = bool(lease.worker)
         self.drop(lease)
         if self._client.status != "running":
-            self._fail_all(
-                WorkerError(
-                    f"The Dask scheduler at {self._address} went away.", hint="Nothing of the phase has run."
-                )
-            )
+            self._fail_all(self._gone())
         elif error is not None and not started:
             self._fail_one(error)
         self._open_some()
+
+    def _gone(self) -> WorkerError:
+        told = f"The Dask scheduler at {self._address} went away."
+        return WorkerError(told, hint="Nothing of the phase has run.")
 
     def _on_start(self, event: tuple[float, Any]) -> None:
         """A task has begun, or, after the death of its worker, begun on another one."""

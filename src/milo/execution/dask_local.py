@@ -17,6 +17,7 @@ from typing import Any
 
 from distributed import Scheduler, Security
 
+from milo.errors import StateError
 from milo.execution.dask_leases import Lease
 from milo.execution.exits import exit_reason, exit_words
 from milo.execution.guard import guard
@@ -48,13 +49,23 @@ class LocalSource:
         secure = importlib.util.find_spec("cryptography") is not None
         security: Any = Security
         self.security = security.temporary() if secure else security(require_encryption=False)
-        self._folder = tempfile.mkdtemp(prefix="milo-dask-")
+        self._folder = ""
         self._numbers = itertools.count(1)
         self._processes: set[_Process] = set()
         self._scheduler: Any = None
 
     async def start(self) -> str:
-        """Start the scheduler; returns its address."""
+        """Start the scheduler; returns its address. Raises StateError if that is not possible."""
+        try:
+            self._folder = tempfile.mkdtemp(prefix="milo-dask-")
+            return await self._started()
+        except OSError as error:
+            raise StateError(
+                f"A Dask cluster cannot be started: {error.strerror or error}.",
+                hint="It needs a folder for temporary files (TMPDIR names another), and a port of this machine.",
+            ) from error
+
+    async def _started(self) -> str:
         self._scheduler = await Scheduler(
             host="127.0.0.1",
             port=0,
@@ -109,7 +120,8 @@ class LocalSource:
             await self._scheduler.close()
         for process in list(self._processes):
             await process.status()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class _Process:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import sys
+import threading
+from types import ModuleType
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -11,6 +13,9 @@ import cloudpickle  # type: ignore[import-untyped]
 from milo.execution.program import files_by_name
 
 __all__ = ["Pickles", "dumps"]
+
+_lock = threading.Lock()  # guards what follows
+_users: dict[str, int] = {}  # of what milo has told cloudpickle, which is one for the whole process
 
 
 def dumps(value: Any) -> bytes:
@@ -31,11 +36,10 @@ class Pickles:
 
     def __init__(self, *, by_value: bool) -> None:
         self._by_value = by_value or not hasattr(sys.modules["__main__"], "__file__")
-        known = cloudpickle.list_registry_pickle_by_value()
-        self._registered = []
+        self._registered: list[ModuleType] = []
         for name in files_by_name() if by_value else ():
-            if name not in known and name != "__main__":
-                cloudpickle.register_pickle_by_value(sys.modules[name])
+            if name != "__main__":
+                _register(sys.modules[name])
                 self._registered.append(sys.modules[name])
 
     def dumps(self, value: Any) -> bytes:
@@ -43,7 +47,27 @@ class Pickles:
         return bytes(cloudpickle.dumps(value)) if self._by_value else dumps(value)
 
     def close(self) -> None:
-        """Take back what was told to cloudpickle, which is one for the whole process."""
-        for module in self._registered:
+        """Take back what was told to cloudpickle, as far as no other run needs it."""
+        while self._registered:
+            _unregister(self._registered.pop())
+
+
+def _register(module: ModuleType) -> None:
+    with _lock:
+        if module.__name__ in _users:
+            _users[module.__name__] += 1
+        elif module.__name__ not in cloudpickle.list_registry_pickle_by_value():
+            cloudpickle.register_pickle_by_value(module)
+            _users[module.__name__] = 1
+
+
+def _unregister(module: ModuleType) -> None:
+    with _lock:
+        # The program itself may have told it before, or taken it back meanwhile.
+        left = _users.get(module.__name__, 0) - 1
+        if left > 0:
+            _users[module.__name__] = left
+        elif (
+            _users.pop(module.__name__, 0) and module.__name__ in cloudpickle.list_registry_pickle_by_value()
+        ):
             cloudpickle.unregister_pickle_by_value(module)
-        self._registered.clear()

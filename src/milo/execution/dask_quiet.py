@@ -1,11 +1,13 @@
-"""Quiet: Dask's own log kept from the terminal while runs use it: what matters of it milo tells."""
+"""Quiet: Dask's own log kept apart: from the terminal while runs use it, and on workers from what attempts write."""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 
-__all__ = ["louden", "quieten"]
+__all__ = ["keep_own_log", "louden", "quieten"]
 
 _lock = threading.Lock()  # guards what follows
 _users = 0
@@ -44,3 +46,16 @@ def _names() -> list[str]:
         if name.startswith("distributed.") and isinstance(logger, logging.Logger) and logger.level
     }
     return sorted(names)
+
+
+def keep_own_log() -> None:
+    """Let what Dask logs go on to where it goes: to the attempt that runs meanwhile it does not belong."""
+    own = None
+    for name, logger in list(logging.Logger.manager.loggerDict.items()):
+        if not isinstance(logger, logging.Logger) or name.partition(".")[0] not in ("distributed", "tornado"):
+            continue
+        for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stderr, sys.__stderr__):
+                if own is None:
+                    own = open(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
+                handler.setStream(own)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import os
 import pickle
 import platform
 import queue
-import sys
 import threading
 import time
+import uuid
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 from distributed import Worker, WorkerPlugin, get_worker
@@ -20,12 +20,13 @@ from distributed.protocol.serialize import Serialize
 
 from milo.execution.attending import attend, cancel
 from milo.execution.dask_pickles import dumps
+from milo.execution.dask_quiet import keep_own_log
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler
 from milo.execution.remote import Errand, packed_outcome
 from milo.version import VERSION
 
-__all__ = ["BEGIN", "CANCEL", "MORE", "TOPIC", "hold", "large_apart"]
+__all__ = ["BEGIN", "CANCEL", "MORE", "TOPIC", "hold", "holding", "large_apart", "process_here"]
 
 TOPIC = "milo"
 BEGIN, MORE, CANCEL = "milo_begin", "milo_more", "milo_cancel"
@@ -34,28 +35,47 @@ _MOST_UNREAD = 1024 * 1024  # characters
 _LINE_COST = 64
 _LARGE = 64 * 1024
 
+holding: ContextVar[str] = ContextVar("holding", default="")
+"""In an attempt: the scheduler (its id) whose worker it runs on."""
+
+_PROCESS = uuid.uuid4().hex
 _leases: dict[str, _Lease] = {}
 _attempts: dict[str, _Attempt] = {}
 _preparing = threading.Lock()
 
 
-def hold(key: str, idle_s: float | None, turn_s: float) -> None:
+def process_here() -> str:
+    """Names this process among those of all machines; a fork has another name."""
+    return f"{_PROCESS}-{os.getpid()}"
+
+
+def hold(key: str, idle_s: float | None, turn_s: float, run_process: str, scheduler: str) -> None:
     """Run attempts for a run until it has none for a while, gives the task up, or others are to have their turn.
 
     Args:
         key: The task's own.
         idle_s: Seconds without an attempt after which the thread goes back to the cluster; None for no limit.
         turn_s: Seconds after which it goes back when the attempt that runs then has ended.
+        run_process: The run's, as `process_here` names it.
+        scheduler: The id of the cluster's.
     """
     worker = get_worker()
     _prepare(worker)
-    lease = _leases[key] = _Lease(idle_s, turn_s, alone=worker.state.nthreads == 1)
+    lease = _leases[key] = _Lease(idle_s, turn_s, worker)
     worker.log_event(TOPIC, {"lease": key, "worker": worker.address, **_facts()})
+    token = holding.set(scheduler)
     try:
         while (attempt := lease.next()) is not None:
-            attempt.run(alone=lease.alone)
+            attempt.run(alone=_alone(worker, run_process))
     finally:
-        del _leases[key]
+        holding.reset(token)
+        if _leases.get(key) is lease:
+            del _leases[key]
+
+
+def _alone(worker: Worker, run_process: str) -> bool:
+    """Whether all that this process writes is the attempt's: it has one thread for tasks, and is not the run's own."""
+    return worker.state.nthreads == 1 and len(Worker._instances) == 1 and run_process != process_here()
 
 
 def _facts() -> dict[str, str]:
@@ -70,8 +90,8 @@ def _facts() -> dict[str, str]:
 class _Lease:
     """The task's thread, and the attempts that are sent to it."""
 
-    def __init__(self, idle_s: float | None, turn_s: float, *, alone: bool) -> None:
-        self.alone = alone
+    def __init__(self, idle_s: float | None, turn_s: float, worker: Worker) -> None:
+        self.worker = worker
         self._idle_s = idle_s
         self._until = time.monotonic() + turn_s
         self._lock = threading.Lock()  # guards what follows
@@ -249,16 +269,22 @@ class _Plugin(WorkerPlugin):
     name = "milo"
 
     def setup(self, worker: Worker) -> None:
+        self._worker = worker
         worker.handlers.update({BEGIN: _begin, MORE: _more, CANCEL: _cancel})
 
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
         lease = _leases.get(key)
-        if lease is not None and finish in ("cancelled", "released", "forgotten"):
+        if (
+            lease is not None
+            and lease.worker is self._worker
+            and finish in ("cancelled", "released", "forgotten")
+        ):
             lease.release()
 
     def teardown(self, worker: Worker) -> None:
         for lease in list(_leases.values()):
-            lease.release()
+            if lease.worker is worker:
+                lease.release()
 
 
 def _prepare(worker: Worker) -> None:
@@ -266,23 +292,10 @@ def _prepare(worker: Worker) -> None:
     with _preparing:
         if _Plugin.name in worker.plugins:
             return
-        _keep_own_log()
+        keep_own_log()
         adding = worker.plugin_add(_Plugin(), name=_Plugin.name)
         loop: Any = worker.loop
         asyncio.run_coroutine_threadsafe(adding, loop.asyncio_loop).result()
-
-
-def _keep_own_log() -> None:
-    """Let what Dask logs go on to where it goes: to the attempt that runs meanwhile it does not belong."""
-    own = None
-    for name, logger in list(logging.Logger.manager.loggerDict.items()):
-        if not isinstance(logger, logging.Logger) or name.partition(".")[0] not in ("distributed", "tornado"):
-            continue
-        for handler in logger.handlers:
-            if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stderr, sys.__stderr__):
-                if own is None:
-                    own = open(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
-                handler.setStream(own)
 
 
 def large_apart(data: bytes) -> Any:

@@ -6,7 +6,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from typing import Any
 
 from milo.execution.attending import attend
@@ -100,7 +100,7 @@ class FuturesPlace:
     def _failed(self, name: str, reason: BaseException) -> WorkerError:
         told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
         hint = ""
-        if "Broken" in type(reason).__name__:
+        if isinstance(reason, BrokenExecutor):
             hint = 'A worker ended, and with it the pool for good; with executor="processes" only its own phase fails.'
         elif isinstance(reason, pickle.PicklingError | TypeError | AttributeError):
             hint = 'Handlers, what they are given and what they return must be sendable; or use runs_on="thread".'

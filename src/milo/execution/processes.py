@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from milo.errors import PipelineError, StateError
-from milo.execution.placement import Work, WorkerError
+from milo.execution.placement import Work
 from milo.execution.process_handle import NotTakenError, Worker
 from milo.execution.program import refuse_while_importing_main
-from milo.execution.remote import errand_of, opened_outcome
+from milo.execution.remote import opened_outcome, packed_errand
 from milo.saga.ports import Job
 
-__all__ = ["ProcessPlace", "check_picklable", "packed_errand"]
+__all__ = ["ProcessPlace", "check_picklable"]
 
 _CLOSE_S = 1.0
 
@@ -42,7 +42,7 @@ class ProcessPlace:
 
     def run(self, work: Work, job: Job) -> Any:
         """Run an attempt in a worker and wait for it."""
-        errand = packed_errand(work, job)
+        errand = packed_errand(work, job, pickle.dumps, "a process")
         while True:
             worker = self._take()
             try:
@@ -108,14 +108,3 @@ def check_picklable(name: str, handler: Callable[..., Any]) -> None:
             f"The handler of phase {name!r} cannot be sent to a process: it was not defined in a file.",
             hint='Define it in a module that can be imported, or give the phase runs_on="thread".',
         )
-
-
-def packed_errand(work: Work, job: Job) -> bytes:
-    """An attempt as bytes. Raises WorkerError where what it is given cannot be sent."""
-    try:
-        return pickle.dumps(tuple(errand_of(work, job)))
-    except Exception as reason:
-        raise WorkerError(
-            f"What phase {work.name!r} is given cannot be sent to a process: {type(reason).__name__}: {reason}.",
-            hint='Let the phases it depends on return plain data, or give it runs_on="thread".',
-        ) from reason

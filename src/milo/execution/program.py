@@ -13,13 +13,13 @@ from multiprocessing.spawn import get_preparation_data
 from typing import Any
 
 from milo.errors import StateError
+from milo.execution.given import is_given
 
 __all__ = [
     "FilesByName",
     "Unpickler",
     "adopt_program",
     "files_by_name",
-    "is_importing_main",
     "program_here",
     "refuse_while_importing_main",
     "start_process",
@@ -74,11 +74,6 @@ def adopt_program(told: dict[str, Any]) -> None:
     sys.meta_path.append(FilesByName(told["files"]))
 
 
-def is_importing_main() -> bool:
-    """Whether this is a worker process that is just loading the program it belongs to."""
-    return _importing_main
-
-
 def refuse_while_importing_main() -> None:
     """Raise StateError where a program without a main guard would start itself over and over."""
     if _importing_main:
@@ -124,7 +119,7 @@ def _import_main(main: dict[str, Any]) -> None:
 
 
 def files_by_name() -> dict[str, str]:
-    """The modules here that were loaded from files which their names and the import path do not lead to."""
+    """The modules here that were loaded from files which their names and the program's import path do not lead to."""
     folders = {os.path.abspath(folder) for folder in sys.path}
     files = {}
     for name, module in list(sys.modules.items()):
@@ -133,6 +128,7 @@ def files_by_name() -> dict[str, str]:
             continue
         folder, base = os.path.split(os.path.abspath(origin))
         found = base == f"{name}.py" and folder in folders
-        if not found and not (base == "__init__.py" and os.path.dirname(folder) in folders):
+        found = found or (base == "__init__.py" and os.path.dirname(folder) in folders)
+        if is_given(module) or not found:
             files[name] = origin
     return files

@@ -23,6 +23,7 @@ __all__ = [
     "errand_of",
     "flush_streams",
     "opened_outcome",
+    "packed_errand",
     "packed_outcome",
 ]
 
@@ -50,6 +51,25 @@ def errand_of(work: Work, job: Job) -> Errand:
     return Errand(
         work.name, work.number, work.run_id, work.capture, job.linger, work.handler, work.args, kwargs
     )
+
+
+def packed_errand(work: Work, job: Job, dumps: Callable[[Any], bytes], whom: str) -> bytes:
+    """An attempt as bytes.
+
+    Args:
+        dumps: Makes bytes of what is sent.
+        whom: Who it is sent to, for messages.
+
+    Raises:
+        WorkerError: What it is given cannot be sent.
+    """
+    try:
+        return dumps(tuple(errand_of(work, job)))
+    except Exception as reason:
+        raise WorkerError(
+            f"What phase {work.name!r} is given cannot be sent to {whom}: {type(reason).__name__}: {reason}.",
+            hint='Let the phases it depends on return plain data, or give it runs_on="thread".',
+        ) from reason
 
 
 class Report(Protocol):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from functools import partial
 from operator import methodcaller
 from typing import TypeVar, cast
@@ -81,7 +82,9 @@ async def _beside(work: Callable[[], T], discard: Callable[[T], object] = lambda
             if value is not None:
                 discard(value)
 
-    threading.Thread(target=do, name="milo-beside", daemon=True).start()
+    # What the caller's context says of where this runs counts for the work as well.
+    inside = partial(copy_context().run, do)
+    threading.Thread(target=inside, name="milo-beside", daemon=True).start()
     return await outcome
 
 
