@@ -148,6 +148,7 @@ async def _run_followed(folder: str, agents: int) -> tuple[float, float]:
 async def _client(folder: str) -> AsyncIterator[Any]:
     server = StdioServerParameters(command=sys.executable, args=["-m", "milo", "mcp"], cwd=folder)
     async with Client(stdio_client(server), mode="2026-07-28", cache=None, read_timeout_seconds=60) as client:
+        await client.list_resources()  # it is there, and has loaded the SDK
         yield client
 
 
