@@ -341,8 +341,9 @@ def noisy():
     print("read:", sys.stdin.read() if sys.stdin else None, subprocess.run(["cat"], capture_output=True).stdout)
 
 pipeline = Pipeline("noisy", Phase("a {\"}] \U0001f600", noisy))
-threading.Thread(target=run, args=(pipeline,), kwargs={"on_state": set_active_pipeline}).start()
-serve(make_server(pipeline))
+running = threading.Thread(target=run, args=(pipeline,), kwargs={"on_state": set_active_pipeline})
+# What is printed before the serving goes where the program prints.
+serve(make_server(pipeline), on_start=lambda stop: running.start())
 print("served")
 """
 

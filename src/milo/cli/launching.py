@@ -13,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
-
 from milo.cli.signals import INTERRUPTED
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions
@@ -204,6 +202,9 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 async def _gone(process: Process) -> None:
     """See a process killed that has not ended, also where whoever waited for it is called off."""
+    # It comes with the SDK, which this module does not ask for before there is somebody to serve.
+    import anyio
+
     _kill(process)
     with anyio.CancelScope(shield=True), suppress(TimeoutError):
         # Not for ever: what it has left behind may hold its pipes.
