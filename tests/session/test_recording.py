@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,18 @@ def journal(tmp_path: Path) -> Path:
 
 
 class Steps:
-    """Three phases in a row that note when they run; `broken` makes the named one fail."""
+    """Three phases in a row that note when they run; `broken` makes the named one fail, `wait` holds each up."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
+        self.wait: Callable[[float], object] = lambda most_s: None
         self.broken = ""
 
     def pipeline(self, **fields: Any) -> Pipeline:
         def make(name: str) -> Callable[[Any], Any]:
             def handler(context: Any) -> Any:
                 self.ran.append(name)
+                self.wait(20)
                 if self.broken == name:
                     raise ValueError(f"{name} is broken")
                 return [name, *context.values()]
@@ -74,9 +77,14 @@ def test_a_changed_phase_and_what_depends_on_it_run_again(steps: Steps, journal:
     milo.run(steps.pipeline(), journal=journal)
     steps.broken, steps.ran = "", []
     states: list[PipelineState] = []
-    result = milo.run(
-        steps.pipeline(version="2"), journal=journal, resume=True, on_state=states.append, max_workers=1
-    )
+    seen = threading.Event()
+    steps.wait = seen.wait
+
+    def on_state(state: PipelineState) -> None:
+        states.append(state)
+        seen.set()
+
+    result = milo.run(steps.pipeline(version="2"), journal=journal, resume=True, on_state=on_state)
     assert (result.ok, steps.ran) == (True, ["b", "c"])
     assert {state.phase("a").status for state in states} == {"completed"}
     assert states[0].progress < 2 / 3
