@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import pytest
 
 import milo
 from milo import Phase, PhasePolicy, Pipeline
-from milo.journal import HeldError, JournalError, history
+from milo.journal import Follower, HeldError, JournalError, history
 from milo.journal.faults import set_hook
-from milo.pipeline import PipelineState
+from milo.pipeline import PIPELINE_START, PipelineState
 from milo.session.recording import JournalOptions, Recording, begin, resume
 from milo.session.session import Session
 
@@ -27,18 +26,16 @@ def journal(tmp_path: Path) -> Path:
 
 
 class Steps:
-    """Three phases in a row that note when they run; `broken` makes the named one fail, `wait` holds each up."""
+    """Three phases in a row that note when they run; `broken` makes the named one fail."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
-        self.wait: Callable[[float], object] = lambda most_s: None
         self.broken = ""
 
     def pipeline(self, **fields: Any) -> Pipeline:
         def make(name: str) -> Callable[[Any], Any]:
             def handler(context: Any) -> Any:
                 self.ran.append(name)
-                self.wait(20)
                 if self.broken == name:
                     raise ValueError(f"{name} is broken")
                 return [name, *context.values()]
@@ -71,23 +68,29 @@ def test_a_resumed_run_keeps_what_is_done_and_runs_the_rest(steps: Steps, journa
     assert [info.status for info in history(journal)] == ["completed"]
 
 
+def states_at_start(pipeline: Pipeline, journal: Path) -> list[PipelineState]:
+    """The state after each beginning that the journal holds."""
+    reducer = pipeline.build_reducer()
+    state, found = None, []
+    with Follower(journal) as follower:
+        for action in follower.poll():
+            state = reducer(state, action)
+            if action.type == PIPELINE_START:
+                found.append(state)
+    return found
+
+
 def test_a_changed_phase_and_what_depends_on_it_run_again(steps: Steps, journal: Path) -> None:
     """While they wait they are pending again, and the progress goes back."""
     steps.broken = "c"
     milo.run(steps.pipeline(), journal=journal)
     steps.broken, steps.ran = "", []
-    states: list[PipelineState] = []
-    seen = threading.Event()
-    steps.wait = seen.wait
-
-    def on_state(state: PipelineState) -> None:
-        states.append(state)
-        seen.set()
-
-    result = milo.run(steps.pipeline(version="2"), journal=journal, resume=True, on_state=on_state)
+    again = steps.pipeline(version="2")
+    result = milo.run(again, journal=journal, resume=True, max_workers=1)
     assert (result.ok, steps.ran) == (True, ["b", "c"])
-    assert {state.phase("a").status for state in states} == {"completed"}
-    assert states[0].progress < 2 / 3
+    begun = states_at_start(again, journal)
+    assert [state.progress for state in begun] == [0.0, pytest.approx(1 / 3)]
+    assert [phase.status for phase in begun[-1].phases] == ["completed", "pending", "pending"]
 
 
 def test_a_skipped_phase_stays_skipped(steps: Steps, journal: Path) -> None:

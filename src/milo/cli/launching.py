@@ -9,8 +9,11 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+
+import anyio
 
 from milo.cli.signals import INTERRUPTED
 from milo.execution.guard import guard
@@ -27,6 +30,7 @@ _SAID_BYTES: Final = 16_384
 _LINE_LENGTH: Final = 500
 _CHUNK: Final = 65_536
 _EXPLAIN_S: Final = 120.0
+_GONE_S: Final = 1.0
 # Longer than a run's own grace (5 s by default), so that it comes to its end by itself.
 _END_S: Final = 8.0
 # How `milo run` shows itself, what it runs and where it records are decided here; all else is as for a person.
@@ -93,7 +97,7 @@ class ChildLauncher:
                     f"Loading the pipeline has not come to an end in {_EXPLAIN_S:.0f} s."
                 ) from None
             finally:
-                _kill(process)
+                await _gone(process)
                 guard.remove(process.pid)
         try:
             explained: dict[str, Any] = json.loads(written)
@@ -196,6 +200,14 @@ def _unstarted(error: Exception) -> LaunchError:
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in _DECIDED}
+
+
+async def _gone(process: Process) -> None:
+    """See a process killed that has not ended, also where whoever waited for it is called off."""
+    _kill(process)
+    with anyio.CancelScope(shield=True), suppress(TimeoutError):
+        # Not for ever: what it has left behind may hold its pipes.
+        await asyncio.wait_for(process.wait(), _GONE_S)
 
 
 def _kill(process: Process) -> None:

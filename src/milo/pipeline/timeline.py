@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from milo.pipeline.state import GOING, PipelineState
 
-__all__ = ["get_active_pipeline", "pipeline_to_timeline", "set_active_pipeline", "watch_active_pipeline"]
+__all__ = [
+    "get_active_pipeline",
+    "phases_to_graph",
+    "pipeline_to_timeline",
+    "set_active_pipeline",
+    "watch_active_pipeline",
+]
 
 _active: PipelineState | None = None
 _lock = threading.Lock()
@@ -49,6 +55,24 @@ def pipeline_to_timeline(state: PipelineState, now: float | None = None) -> dict
             for phase in state.phases
         ],
     }
+
+
+def phases_to_graph(phases: Iterable[Any]) -> list[dict[str, Any]]:
+    """Declared phases, of a pipeline or of a record of one, as dicts for JSON.
+
+    Returns:
+        ``[{"name", "description", "depends_on", "parallel", "weight"}]`` in declared order.
+    """
+    return [
+        {
+            "name": phase.name,
+            "description": phase.description,
+            "depends_on": list(phase.depends_on),
+            "parallel": phase.parallel,
+            "weight": phase.weight,
+        }
+        for phase in phases
+    ]
 
 
 def set_active_pipeline(state: PipelineState | None) -> None:

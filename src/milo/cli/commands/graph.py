@@ -9,6 +9,7 @@ import click
 
 from milo.cli.options import debug_option, open_target, parameter_option, phases_argument
 from milo.pipeline import Pipeline
+from milo.pipeline.timeline import phases_to_graph
 
 __all__ = ["command", "to_dot", "to_json", "to_mermaid"]
 
@@ -45,17 +46,9 @@ def to_dot(pipeline: Pipeline) -> str:
 
 def to_json(pipeline: Pipeline) -> str:
     """Write the graph as one JSON object."""
-    phases = [
-        {
-            "name": phase.name,
-            "description": phase.description,
-            "depends_on": list(phase.depends_on),
-            "parallel": phase.parallel,
-            "weight": phase.weight,
-        }
-        for phase in pipeline.phases
-    ]
-    return json.dumps({"pipeline": pipeline.name, "phases": phases}, indent=2) + "\n"
+    return (
+        json.dumps({"pipeline": pipeline.name, "phases": phases_to_graph(pipeline.phases)}, indent=2) + "\n"
+    )
 
 
 def _numbers(pipeline: Pipeline) -> dict[str, int]:

@@ -8,6 +8,7 @@ import threading
 from typing import Any, Final
 
 from milo.pipeline.state import GOING, Leaf
+from milo.pipeline.timeline import phases_to_graph
 from milo.text import strip_sgr
 from milo.views.mcp.addresses import AddressError
 from milo.views.mcp.look import Look, NoRunError
@@ -98,16 +99,7 @@ def graph(look: Look) -> str:
             "The graph of the published run is not known.",
             hint="Hand the pipeline to the server: make_server(pipeline).",
         )
-    phases = [
-        {
-            "name": phase.name,
-            "description": phase.description,
-            "depends_on": list(phase.depends_on),
-            "parallel": phase.parallel,
-            "weight": phase.weight,
-        }
-        for phase in look.phases
-    ]
+    phases = phases_to_graph(look.phases)
     return _encode(
         {"pipeline": look.state.name, "run": look.run or None, "note": look.note, "phases": phases}
     )
