@@ -151,6 +151,37 @@ def closes_all() -> None:
     os.closerange(0, 1024)
 
 
+def hangs_up() -> None:
+    os.closerange(3, 1024)
+    time.sleep(1000)
+
+
+class Unsendable:
+    """Ends whatever pickles it."""
+
+    def __reduce__(self) -> str:
+        raise SystemExit("not this")
+
+
+def gives_unsendable() -> Unsendable:
+    return Unsendable()
+
+
+def exits_when_read() -> None:
+    raise SystemExit("not here")
+
+
+class Unreadable:
+    """Ends whatever unpickles it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return exits_when_read, ()
+
+
+def gives_unreadable() -> Unreadable:
+    return Unreadable()
+
+
 def forks() -> str:
     """Comes to its end twice; the fork, in the way that its phase is called after, well before its parent."""
     child = os.fork()
@@ -217,3 +248,7 @@ class TwoPartError(Exception):
 
 def raises_two_parts() -> None:
     raise TwoPartError("part", current_phase().attempt)
+
+
+def takes_any(c: object) -> None:
+    pass

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from milo.execution import pipes as pipes_module
-from milo.execution.pipes import Pipes, Unheard, exit_notice
+from milo.execution.pipes import Pipes, Unheard, exit_notice, has_exited
 
 from .processes import eventually
 
@@ -193,9 +193,9 @@ def test_the_exit_of_a_child_is_noticed_and_left_to_be_reaped(
     child = subprocess.Popen(["/bin/sh", "-c", "read line; exit 7"], stdin=subprocess.PIPE)
     assert child.stdin is not None
     notice = exit_notice(child.pid)
-    assert select.select([notice], [], [], 0)[0] == []
+    assert not has_exited(notice, 0.0)
     child.stdin.close()
-    assert select.select([notice], [], [], 20)[0] == [notice]
+    assert has_exited(notice, 20.0)
     os.close(notice)
     again = exit_notice(child.pid)
     assert select.select([again], [], [], 20)[0] == [again]

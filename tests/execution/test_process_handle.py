@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from milo import Phase
-from milo.execution import program
+from milo.execution import process_handle, program
 
 from . import elsewhere
 from .processes import Mark, eventually, needs_proc
@@ -52,6 +52,14 @@ def test_a_worker_that_dies_fails_its_own_phase_alone(handler: Callable[[], None
     assert result.ok
     assert told in result.state.phase("dies").error
     assert len(result.results) == 20
+
+
+def test_a_worker_that_hangs_up_and_goes_on_is_ended_and_says_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that somebody has killed it, though milo does."""
+    monkeypatch.setattr(process_handle, "_LEAVE_S", 0.01)
+    error = run(Phase("a", elsewhere.hangs_up)).state.phase("a").error
+    assert "It had closed its connection to the run" in error
+    assert "memory" not in error
 
 
 def test_last_words_arrive() -> None:

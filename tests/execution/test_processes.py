@@ -134,6 +134,21 @@ def test_errors_come_back_as_what_they_are() -> None:
     assert (state.phase("d").status, state.phase("d").error) == ("failed", "SystemExit: enough")
 
 
+def test_a_value_whose_own_code_exits_is_an_error_like_any_other() -> None:
+    """It ends neither the worker nor the policy."""
+    result = run(
+        Phase("a", elsewhere.gives_unsendable, policy=SKIP),
+        Phase("b", elsewhere.gives_unreadable, policy=SKIP),
+        Phase("c", elsewhere.gives_unsendable, policy=SKIP, runs_on="thread"),
+        Phase("d", elsewhere.takes_any, policy=SKIP, depends_on=("c",)),
+    )
+    errors = [phase.error for phase in result.state.phases]
+    assert result.ok
+    assert errors[0].startswith("The result of phase 'a' cannot be sent back: SystemExit: not this.")
+    assert errors[1].startswith("What phase 'b' sent back cannot be read here: SystemExit: not here.")
+    assert errors[3].startswith("What phase 'd' is given cannot be sent to a process: SystemExit: not this.")
+
+
 def test_large_results_travel() -> None:
     result = run(
         Phase("gives_large", elsewhere.gives_large),

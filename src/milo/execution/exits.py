@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import signal
 
-__all__ = ["exit_reason", "exit_words"]
+__all__ = ["HUNG_UP", "exit_reason", "exit_words"]
+
+HUNG_UP = "It had closed its connection to the run and went on, so it was ended: something closes what is not its own."
+"""The reason where a process had to be ended that was of no more use."""
 
 
 def exit_words(status: int) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from milo.log import log
 
-__all__ = ["Output", "Pipes", "Unheard", "exit_notice"]
+__all__ = ["Output", "Pipes", "Unheard", "exit_notice", "has_exited"]
 
 _CHUNK = 65536
 
@@ -156,6 +156,13 @@ def exit_notice(pid: int) -> int:
         os.close(write)
         raise
     return read
+
+
+def has_exited(notice: int, within_s: float) -> bool:
+    """Wait at most so many seconds for the end that an `exit_notice` tells of; returns whether it has come."""
+    poll = select.poll()
+    poll.register(notice, select.POLLIN)
+    return bool(poll.poll(max(0.0, within_s) * 1000))
 
 
 def _close_at_exit(pid: int, write: int) -> None:

@@ -11,14 +11,14 @@ import sys
 import threading
 import time
 
-from milo.execution.exits import exit_reason, exit_words
+from milo.execution.exits import HUNG_UP, exit_reason, exit_words
 from milo.execution.framing import new_mark
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions, still_ours
 from milo.execution.link import Link, wide_pipe
 from milo.execution.outlet import Outlet
-from milo.execution.pipes import exit_notice
+from milo.execution.pipes import exit_notice, has_exited
 from milo.execution.placement import Work, WorkerError
 from milo.execution.process_worker import ERRAND, GROUP, HEEDS, NUMBER, OUTCOME, READY, TOLD
 from milo.execution.program import program_here, start_process
@@ -27,6 +27,7 @@ from milo.saga.ports import Job
 __all__ = ["NotTakenError", "Worker"]
 
 _START_S = 60.0
+_LEAVE_S = 1.0
 _CHUNK = 65536
 _MODULE = "milo.execution.process_worker"
 # Linux looks at the descriptors of a poll in the order in which they were registered.
@@ -240,12 +241,14 @@ class Worker:
         last = [outlet.last for outlet in self._outlets.values() if outlet.last]
         for outlet in self._outlets.values():
             outlet.close()
+        # Killed at once, one that has only hung up would look like one that somebody else has killed.
+        exited = has_exited(self._exit, _LEAVE_S)
         self.end()
+        status = self._process.returncode
         if self._ready:
             raise WorkerError(
-                f"The worker process of phase {work.name!r} {exit_words(self._process.returncode)} "
-                f"before the phase was done.",
-                hint=exit_reason(self._process.returncode),
+                f"The worker process of phase {work.name!r} {exit_words(status)} before the phase was done.",
+                hint=exit_reason(status) if exited else HUNG_UP,
             )
         told = f" It wrote: {last[-1]}" if last else ""
         if self._late:
@@ -254,7 +257,7 @@ class Worker:
                 hint="Something that Python loads when it starts, such as sitecustomize, may be waiting.",
             )
         raise WorkerError(
-            f"A worker process did not start: it {exit_words(self._process.returncode)}.{told}",
+            f"A worker process did not start: it {exit_words(status)}.{told}",
             hint=f"It is started with {sys.executable!r} and this program's import path.",
         )
 
@@ -282,9 +285,7 @@ class Worker:
         with self._lock:
             if self._ended:
                 return
-            poll = select.poll()
-            poll.register(self._exit, select.POLLIN)
-            poll.poll(max(0.0, until - time.monotonic()) * 1000)
+            has_exited(self._exit, until - time.monotonic())
             leaders = [group for group, left in self._groups.items() if not left]
             left = still_ours([group for group, left in self._groups.items() if left])
             kill_sessions([self.pid, *leaders, *left])

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
-from multiprocessing.spawn import get_preparation_data
 from typing import Any
 
 from milo.errors import StateError
@@ -62,6 +61,9 @@ def start_process(
 
 def program_here(name: str) -> dict[str, Any]:
     """What a new process has to know of this one; it can be pickled, and is for `adopt_program`."""
+    # Not for the worker, which starts the sooner without.
+    from multiprocessing.spawn import get_preparation_data
+
     found = get_preparation_data(name)
     main = {key: found[key] for key in ("init_main_from_name", "init_main_from_path") if key in found}
     return {"argv": sys.argv, "main": main or None, "files": files_by_name()}

@@ -65,7 +65,7 @@ def packed_errand(work: Work, job: Job, dumps: Callable[[Any], bytes], whom: str
     """
     try:
         return dumps(tuple(errand_of(work, job)))
-    except Exception as reason:
+    except BaseException as reason:
         raise WorkerError(
             f"What phase {work.name!r} is given cannot be sent to {whom}: {type(reason).__name__}: {reason}.",
             hint='Let the phases it depends on return plain data, or give it runs_on="thread".',
@@ -189,7 +189,7 @@ def packed_outcome(
     if error is None:
         try:
             return dumps((value, None))
-        except Exception as reason:  # noqa: BLE001 - a value's own code may raise anything
+        except BaseException as reason:  # noqa: BLE001 - a value's own code may raise anything
             error = WorkerError(
                 f"The result of phase {name!r} cannot be sent back: {_told(reason)}.",
                 hint='Return plain data, or give the phase runs_on="thread".',
@@ -198,7 +198,7 @@ def packed_outcome(
         _add_traceback(error)
     for sent in (error, _Anew(error)):
         # An exception's own code may raise anything.
-        with suppress(Exception):
+        with suppress(BaseException):
             packed = dumps((None, sent))
             pickle.loads(packed)
             return packed
@@ -229,7 +229,7 @@ def opened_outcome(name: str, data: bytes | bytearray) -> Any:
     """What the handler returned; raises what it raised."""
     try:
         value, error = pickle.loads(data)
-    except Exception as reason:
+    except BaseException as reason:
         raise WorkerError(
             f"What phase {name!r} sent back cannot be read here: {_told(reason)}.",
             hint="Its class must be at the top level of a module that is found here as well.",
