@@ -139,7 +139,8 @@ class Updates:
             stop()
 
     def _rest_s(self, took_s: float) -> float:
-        return max(PERIOD_S, _REST * took_s, _reading_s(self._before))
+        phases = len(self._before.state.leaves) if self._before is not None else 0
+        return max(PERIOD_S, _REST * took_s, _REST_A_PHASE_S * phases)
 
     def _wanting(self) -> list[Subscriber]:
         return [each for each in self._subscribers.values() if each.uris]
@@ -149,22 +150,13 @@ class Updates:
         if not subscribers:
             return
         before = self._before
-        look = await self._look()
-        if look is not None and (before is None or before.run != look.run) and _reading_s(look) > PERIOD_S:
-            # A large run that has just begun may be over as soon: it is not held up by being read at its first moment.
-            await self._sleep(_reading_s(look))
-            look = await self._look()
-        self._before = look
+        look = self._before = await anyio.to_thread.run_sync(partial(_quiet, self._source.look))
         runs_changed = await self._runs_changed(subscribers)
         for subscriber in subscribers:
             unseen, subscriber.unseen = subscriber.unseen, set()
             for uri in list(subscriber.uris):
                 if uri in unseen or (runs_changed if uri == RUNS else changed(uri, before, look)):
                     subscriber.note(uri)
-
-    async def _look(self) -> Look | None:
-        look: Look | None = await anyio.to_thread.run_sync(partial(_quiet, self._source.look))
-        return look
 
     async def _runs_changed(self, subscribers: list[Subscriber]) -> bool:
         if not any(RUNS in each.uris for each in subscribers):
@@ -173,11 +165,6 @@ class Updates:
         found = await anyio.to_thread.run_sync(partial(_quiet, self._source.runs))
         self._runs = [(run["run"], run["status"]) for run in found or ()]
         return before != self._runs
-
-
-def _reading_s(look: Look | None) -> float:
-    """How long to leave alone whoever reads this at every update."""
-    return _REST_A_PHASE_S * len(look.state.leaves) if look is not None else 0.0
 
 
 def changed(uri: str, before: Look | None, after: Look | None) -> bool:
