@@ -326,7 +326,7 @@ async def test_a_run_that_died_is_told_with_what_its_process_wrote(cli: Any) -> 
 
 PROGRAM = r"""
 import ctypes, os, subprocess, sys, threading
-from milo import Phase, Pipeline, run
+from milo import Phase, Pipeline, PipelineState, run
 from milo.pipeline import set_active_pipeline
 from milo.views.mcp import make_server, serve
 
@@ -342,6 +342,7 @@ def noisy():
 
 pipeline = Pipeline("noisy", Phase("a {\"}] \U0001f600", noisy))
 running = threading.Thread(target=run, args=(pipeline,), kwargs={"on_state": set_active_pipeline})
+set_active_pipeline(PipelineState("noisy"))
 # What is printed before the serving goes where the program prints.
 serve(make_server(pipeline), on_start=lambda stop: running.start())
 print("served")
