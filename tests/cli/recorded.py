@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from milo.journal import Follower
+
 PIPELINE = """
 import os
 import time
@@ -95,9 +97,22 @@ class Recorded:
     def kill_in(self, name: str, *arguments: str) -> None:
         """A run whose process dies of SIGKILL while a phase runs."""
         process = self.start_and_hold(name, *arguments)
+        self._wait_recorded(name)
         process.kill()
         process.wait()
         self.let_go(name)
+
+    def _wait_recorded(self, name: str) -> None:
+        """Wait until the journal knows that a phase runs: the run does not wait for that."""
+        if not self.journal.exists():
+            return
+        deadline = time.monotonic() + PATIENCE_S
+        with Follower(self.journal) as follower:
+            follower.poll()
+            while name not in follower.state.names or follower.state.phase(name).status != "running":
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+                follower.poll()
 
     def change(self, old: str, new: str) -> None:
         """Change the pipeline's file."""
