@@ -53,6 +53,7 @@ def test_cancelling_reaches_the_coroutine() -> None:
         assert started.wait(10)
         task.cancel()
         assert cleaned.wait(10)
+        task.wait_done(10)
         assert task.cancelled()
 
 
