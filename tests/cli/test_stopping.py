@@ -92,8 +92,7 @@ def test_a_signal_that_the_pipelines_file_swallows_cancels_the_run(cli: Any) -> 
     cli.write(
         "import asyncio, threading\n"
         "from milo import Phase, Pipeline\n"
-        "print('loading', flush=True)\n"
-        "try:\n    threading.Event().wait()\n"
+        "try:\n    print('loading', flush=True)\n    threading.Event().wait()\n"
         "except BaseException:\n    print('swallowed', flush=True)\n"
         "async def wait(): await asyncio.Event().wait()\n"
         "pipeline = Pipeline('build', Phase('stuck', handler=wait))\n"
