@@ -26,7 +26,7 @@ def ends() -> Iterator[tuple[Link, Link]]:
 sizes = st.one_of(st.integers(0, 40), st.sampled_from([16_384, 16_385, 65_527, 65_528, 70_000, 1_000_000]))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b"]), sizes), max_size=6))
 def test_messages_arrive_whole_and_in_order(
     ends: tuple[Link, Link], messages: list[tuple[bytes, int]]

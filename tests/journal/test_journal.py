@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +122,15 @@ def test_completed_run(path: Path) -> None:
     assert journal.unfinished("p", "") is None
     with pytest.raises(JournalError, match="has completed"):
         journal.take("r1")
+    journal.close()
     assert holder_of(path, "r1") is None
 
 
 def test_run_that_somebody_has(path: Path) -> None:
     """A run that somebody works on is refused with a name, also by its shortened name."""
     recorder = begin(path, PIPELINE, "run-1")
-    with pytest.raises(HeldError) as caught:
-        Journal(path).take("run")
+    with closing(Journal(path)) as journal, pytest.raises(HeldError) as caught:
+        journal.take("run")
     assert caught.value.pid == os.getpid()
     recorder.close()
 
@@ -136,10 +138,11 @@ def test_run_that_somebody_has(path: Path) -> None:
 def test_taken_and_released(path: Path) -> None:
     """A run that was taken and not gone on with is as it was."""
     stopped(path)
-    taken = Journal(path).take()
-    taken.release()
-    assert history(path)[0].status == "failed"
-    Journal(path).take().release()
+    with closing(Journal(path)) as journal:
+        journal.take().release()
+        assert history(path)[0].status == "failed"
+    with closing(Journal(path)) as journal:
+        journal.take().release()
 
 
 def test_begin_is_all_or_nothing(path: Path) -> None:
@@ -165,8 +168,8 @@ def test_begin_is_all_or_nothing(path: Path) -> None:
 def test_name_that_is_taken(path: Path) -> None:
     """Two runs cannot have one name."""
     begin(path, PIPELINE).close()
-    with pytest.raises(JournalError):
-        begin(path, PIPELINE)
+    with closing(Journal(path)) as journal, pytest.raises(JournalError):
+        begin(path, PIPELINE, journal=journal)
 
 
 @pytest.mark.parametrize(
@@ -245,13 +248,14 @@ def test_many_runs_in_one_process(path: Path) -> None:
 def test_fifty_resume_one_run(path: Path) -> None:
     """Of many that resume one run at once exactly one proceeds; the others are told who has it."""
     stopped(path)
+    journals: list[Journal] = []
 
     def take(number: int) -> Any:
         journal = Journal(path)
+        journals.append(journal)
         try:
             return journal.take("r1")
         except HeldError as error:
-            journal.close()
             return error.pid
 
     with ThreadPoolExecutor(50) as pool:
@@ -260,3 +264,5 @@ def test_fifty_resume_one_run(path: Path) -> None:
     assert len(taken) == 1
     assert set(found) - set(taken) == {os.getpid()}
     taken[0].release()
+    for journal in journals:
+        journal.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -214,8 +215,8 @@ def test_failure_in_the_middle(path: Path, point: str) -> None:
     assert recorded.actions == 2
     assert "the disk is full" in recorded.broken
     assert note_of(path, "r1") == ""
-    with pytest.raises(JournalError, match="went on after its journal had failed"):
-        Journal(path).take("r1")
+    with closing(Journal(path)) as journal, pytest.raises(JournalError, match="went on after its journal"):
+        journal.take("r1")
 
 
 def test_failure_that_cannot_be_said_in_the_journal(path: Path) -> None:
@@ -236,8 +237,11 @@ def test_failure_that_cannot_be_said_in_the_journal(path: Path) -> None:
     recorder.close()
     assert "reports an error" in note_of(path, "r1")
     for _ in range(2):
-        with pytest.raises(JournalError, match="went on after its journal had failed"):
-            Journal(path).take("r1")
+        with (
+            closing(Journal(path)) as journal,
+            pytest.raises(JournalError, match="went on after its journal"),
+        ):
+            journal.take("r1")
 
 
 @pytest.mark.parametrize("what", ["runs.db", "runs.db-wal"])
@@ -268,6 +272,7 @@ def test_two_writers(path: Path) -> None:
     with pytest.raises(JournalError, match="another process writes to the same run"):
         second.record([start(), started("a")])
     first.close()
+    second.close()
     recorded, rows = replayed(path)
     assert recorded.actions == 2
     assert not rows.damage

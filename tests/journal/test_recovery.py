@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,10 @@ def test_what_can_be_trusted_is_kept(path: Path) -> None:
     assert whole.state.status == "completed"
     assert rows.line == 2
     assert (replayed(path, "r2")[0].actions, replayed(path, "r2")[1].damage) == (4, "")
-    taken = Journal(path).take("r2")
-    assert taken.plan(taken.recorded.phases)[1] == {"a": "y" * 1000}
-    taken.release()
+    with closing(Journal(path)) as journal:
+        taken = journal.take("r2")
+        assert taken.plan(taken.recorded.phases)[1] == {"a": "y" * 1000}
+        taken.release()
 
 
 def test_numbers_go_on(path: Path) -> None:

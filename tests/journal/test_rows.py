@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -11,10 +13,10 @@ from milo.journal.rows import delete_places, insert, transaction
 
 
 @pytest.fixture
-def connection() -> sqlite3.Connection:
-    made = sqlite3.connect(":memory:", isolation_level=None)
-    schema.create(made)
-    return made
+def connection() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        schema.create(made)
+        yield made
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 63, 64, 65, 200])

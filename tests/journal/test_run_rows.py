@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from milo.journal.run_rows import RunRows, run_rows
 from milo.journal.schema import RUN_SHIFT
 from tests.journal.world import begin, completed, pipeline_of, printed, start, started
 
+RowsOf = Callable[[Path], RunRows]
 ACTIONS = [
     start(),
     printed("a", "early"),
@@ -43,12 +45,19 @@ def shape(rows: RunRows) -> list[str]:
     return [data[1 + LOG.size :].decode() if data[0] == LOG_LINE else str(rows.seq) for data in rows.fresh()]
 
 
-def rows_of(path: Path) -> RunRows:
-    connection = open_reader(path)
-    return RunRows(connection, next(run_rows(connection)))
+@pytest.fixture
+def rows_of() -> Iterator[RowsOf]:
+    """What opens the rows of the only run; closed with the test."""
+    with ExitStack() as stack:
+
+        def opened(path: Path) -> RunRows:
+            connection = stack.enter_context(closing(open_reader(path)))
+            return RunRows(connection, next(run_rows(connection)))
+
+        yield opened
 
 
-def test_order(path: Path, recorder: Recorder) -> None:
+def test_order(path: Path, recorder: Recorder, rows_of: RowsOf) -> None:
     """Lines stand where they came among the records."""
     rows = rows_of(path)
     assert shape(rows) == ["1", "2", "3", "early", "4", "one", "two", "5", "late"]
@@ -56,7 +65,7 @@ def test_order(path: Path, recorder: Recorder) -> None:
     recorder.close()
 
 
-def test_only_what_has_come(path: Path, recorder: Recorder) -> None:
+def test_only_what_has_come(path: Path, recorder: Recorder, rows_of: RowsOf) -> None:
     """Asked again, it gives what was added, and nothing twice."""
     rows = rows_of(path)
     shape(rows)
@@ -87,7 +96,7 @@ PLACE = 1 << RUN_SHIFT
         ("UPDATE runs SET target = 'x'", []),
     ],
 )
-def test_damage(path: Path, recorder: Recorder, statement: str, kept: list[str]) -> None:
+def test_damage(path: Path, recorder: Recorder, rows_of: RowsOf, statement: str, kept: list[str]) -> None:
     """A record that is changed or missing ends what can be trusted, without a word of what follows."""
     recorder.close()
     harm(path, statement)
@@ -105,7 +114,7 @@ def test_damage(path: Path, recorder: Recorder, statement: str, kept: list[str])
         f"UPDATE logs SET data = 'text' WHERE place = {PLACE + 2}",
     ],
 )
-def test_damaged_line(path: Path, recorder: Recorder, statement: str) -> None:
+def test_damaged_line(path: Path, recorder: Recorder, rows_of: RowsOf, statement: str) -> None:
     """A line that is not what was written is left out and counted; what follows it is not lost."""
     recorder.close()
     harm(path, statement)
@@ -124,7 +133,7 @@ def test_rows_that_are_no_runs(path: Path, recorder: Recorder) -> None:
     connection.close()
 
 
-def test_reading_is_one_look(path: Path, recorder: Recorder) -> None:
+def test_reading_is_one_look(path: Path, recorder: Recorder, rows_of: RowsOf) -> None:
     """What is committed while rows are read comes with the next look."""
     rows = rows_of(path)
     fresh = rows.fresh()
@@ -135,7 +144,7 @@ def test_reading_is_one_look(path: Path, recorder: Recorder) -> None:
     recorder.close()
 
 
-def test_connection_that_fails(path: Path, recorder: Recorder) -> None:
+def test_connection_that_fails(path: Path, recorder: Recorder, rows_of: RowsOf) -> None:
     """An error of SQLite ends what can be read, as damage."""
     recorder.close()
     rows = rows_of(path)
@@ -151,7 +160,7 @@ def test_connection_that_fails(path: Path, recorder: Recorder) -> None:
 MANY: Callable[[int], list[str]] = lambda count: [f"p{number}" for number in range(count)]  # noqa: E731
 
 
-def test_long_declaration(path: Path) -> None:
+def test_long_declaration(path: Path, rows_of: RowsOf) -> None:
     """A declaration of several records is given as it was written."""
     begin(path, pipeline_of(*MANY(1200))).close()
     assert shape(rows_of(path)) == ["1", "2", "3", "4"]

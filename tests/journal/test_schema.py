@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from milo.journal.errors import DamagedError, JournalError
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as made:
+        yield made
 
 
 def test_create(connection: sqlite3.Connection) -> None:

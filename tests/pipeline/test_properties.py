@@ -69,7 +69,7 @@ def run(case: Case) -> milo.testing.TestRun:
     )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(cases(ties=False))
 def test_the_reference_scheduler_starts_the_same_phases_at_the_same_times_in_the_same_order(
     case: Case,
@@ -139,7 +139,7 @@ class Watch:
         assert not idle, f"{idle} could run at {now} beside {self.running()}"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(cases())
 def test_every_run_keeps_the_rules(case: Case) -> None:
     """Dependencies first, exclusive phases alone, at most max_workers, nobody idle, failures not hidden."""
@@ -163,7 +163,7 @@ def test_every_run_keeps_the_rules(case: Case) -> None:
         assert unreached == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases())
 def test_progress_never_falls_and_replaying_the_actions_gives_the_equal_state(case: Case) -> None:
     pipeline = case.pipeline()
@@ -185,7 +185,7 @@ def test_progress_never_falls_and_replaying_the_actions_gives_the_equal_state(ca
     assert all(phase.elapsed >= 0.0 for each in states for phase in each.phases)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases())
 def test_the_same_durations_give_the_same_actions_again(case: Case) -> None:
     def told(result: milo.testing.TestRun) -> list[tuple[str, Any]]:
@@ -264,7 +264,7 @@ def test_on_threads_nothing_runs_beside_an_exclusive_phase_nor_before_its_depend
     assert (wrong, len(done)) == ([], 400)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases(), st.integers(0, 60))
 def test_a_run_that_is_cancelled_at_any_moment_leaves_nothing_running(case: Case, moments: int) -> None:
     clock = milo.testing.FakeClock()

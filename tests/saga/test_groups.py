@@ -183,7 +183,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tree=trees, cancel_at=st.none() | st.integers(0, 6))
 def test_every_saga_of_a_random_tree_ends_and_cleans_up_once(tree: Any, cancel_at: int | None) -> None:
     """Whatever fails, races or is cancelled: no task is left, and every finally runs exactly once."""

@@ -39,7 +39,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[object]:
 
 
 # A failure depends on real time as well: to make it smaller would take minutes and find another.
-@settings(max_examples=15, deadline=None, phases=[HypothesisPhase.reuse, HypothesisPhase.generate])
+@settings(max_examples=15, phases=[HypothesisPhase.reuse, HypothesisPhase.generate])
 @given(case=cases())
 def test_order_exclusivity_limits_and_failures_are_the_same_everywhere(executor: object, case: Case) -> None:
     with tempfile.TemporaryDirectory() as folder:

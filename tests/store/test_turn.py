@@ -195,7 +195,7 @@ def test_a_bad_inner_action_does_not_hold_back_the_others() -> None:
     assert applied == ["outer", "good"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     plans=st.lists(
         st.lists(st.sampled_from(["do", "post", "nest", "fail"]), min_size=1, max_size=8),
