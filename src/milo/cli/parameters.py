@@ -94,7 +94,8 @@ def _declared(parameter: inspect.Parameter) -> str:
     if parameter.annotation is not parameter.empty:
         text += f": {_kind_name(parameter.annotation)}"
     if parameter.default is not parameter.empty:
-        text += f" = {parameter.default!r}"
+        default = parameter.default
+        text += f" = {default if isinstance(default, Path) else repr(default)}"
     return text
 
 

@@ -65,6 +65,12 @@ class Journaling:
         Raises:
             click.UsageError: They contradict each other.
         """
+        if resume is not None and resume.partition(":")[0].endswith(".py"):
+            # An option that may stand without a value takes the next word, and no run is named like that.
+            raise click.UsageError(
+                f"--resume expects the name of a run, not the TARGET {resume!r}. Write the TARGET first: "
+                f"milo run {resume} --resume"
+            )
         path, asked = journal_path(journal, config, environ)
         level = durability or config.durability or "process"
         if no_journal:

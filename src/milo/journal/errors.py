@@ -51,7 +51,7 @@ class HeldError(JournalError):
         self.host = host
 
 
-_MAKE_ROOM: Final = "Make room on the disk and resume the run."
+_MAKE_ROOM: Final = "Make room on the disk."
 _OTHER_PLACE: Final = "Choose another place with --journal PATH, or run with --no-journal."
 
 # SQLite's primary result codes: the module has names for them only since some versions.
@@ -71,7 +71,7 @@ _CORRUPT: Final = (11, 26)
 _ERRNO: Final = {
     errno.ENOSPC: ("the disk is full", _MAKE_ROOM),
     errno.EDQUOT: ("the disk quota is used up", _MAKE_ROOM),
-    errno.EFBIG: ("the limit on file sizes is reached", "Raise the limit (ulimit -f) and resume the run."),
+    errno.EFBIG: ("the limit on file sizes is reached", "Raise the limit (ulimit -f)."),
     errno.EACCES: ("no permission", _OTHER_PLACE),
     errno.EPERM: ("no permission", _OTHER_PLACE),
     errno.EROFS: ("the file system is read-only", _OTHER_PLACE),

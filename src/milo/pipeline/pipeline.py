@@ -222,8 +222,10 @@ def new_run_id() -> str:
 
 def _check_phase(phase: object, numbers: dict[str, int]) -> None:
     if not isinstance(phase, Phase):
+        several = isinstance(phase, list | tuple) and any(isinstance(each, Phase) for each in phase)
         raise PipelineError(
-            f"A pipeline is made of phases, got {phase!r}.", hint="Wrap it: Phase(name, handler)."
+            f"A pipeline is made of phases, got {f'a {type(phase).__name__} of them' if several else repr(phase)}.",
+            hint="Unpack it: Pipeline(name, *phases)." if several else "Wrap it: Phase(name, handler).",
         )
     if phase.name in numbers:
         raise PipelineError(

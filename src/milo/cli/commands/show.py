@@ -74,7 +74,7 @@ def command(
     \b
     Examples:
       milo show
-      milo show 2026 test lint       what these two phases printed
+      milo show 20260131-0915 test   what the phase "test" of that run printed
       milo show --json | jq .status
       milo show --verify
     """
