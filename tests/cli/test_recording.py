@@ -158,7 +158,10 @@ def test_resuming_what_is_not_there_exits_with_2(recorded: Recorded) -> None:
     assert (nothing.returncode, unknown.returncode) == (2, 2)
     assert "nothing to resume" in nothing.stderr
     mixed_up = recorded.cli.run("run", "--resume", "x.py:y")
-    assert (mixed_up.returncode, "Write the TARGET first: milo run x.py:y --resume" in mixed_up.stderr) == (2, True)
+    assert (mixed_up.returncode, "Write the TARGET first: milo run x.py:y --resume" in mixed_up.stderr) == (
+        2,
+        True,
+    )
     assert "has no run 'zzz'" in unknown.stderr
     assert recorded.ran() == "abc"
 

@@ -175,6 +175,7 @@ class Pipeline:
         results: dict[str, Any] | None = None,
         grace: float = 5.0,
         resumption: Resumption | None = None,
+        traces: bool = False,
     ) -> Callable[[], Saga]:
         """What runs this pipeline on a Store: a callable that returns the generator.
 
@@ -186,6 +187,7 @@ class Pipeline:
             results: Gets the phases' results by name.
             grace: Seconds that what is cancelled may take to end, where it can be interrupted at all.
             resumption: What an earlier part of the run has left; None for a run from its beginning.
+            traces: Whether the traceback of a failed attempt goes to the log of its phase.
         """
 
         def saga() -> Saga:
@@ -202,6 +204,7 @@ class Pipeline:
                 results=results,
                 grace=grace,
                 resumption=resumption,
+                traces=traces,
             )
             return drive(run)
 
