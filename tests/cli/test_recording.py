@@ -1,6 +1,7 @@
 """Runs that are recorded without being asked, and resumed: `milo run` as a process of its own."""
 
 import json
+import os
 import resource
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from milo.journal import history
+from tests.cli.conftest import Cli
 from tests.cli.recorded import Recorded
 
 WARNED = "milo: warning: The journal"
@@ -228,3 +230,15 @@ def test_help_loads_neither_the_journal_nor_its_database(recorded: Recorded) -> 
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "click" in loaded
     assert not {"sqlite3", "milo.journal", "milo.session"} & loaded
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes only there")
+def test_a_run_in_a_folder_whose_name_is_no_utf_8_is_resumed_like_any(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xff"))
+    folder.mkdir()
+    recorded = Recorded(Cli(folder))
+    recorded.fail("c")
+    recorded.forget()
+    assert "keep  a  it is done" in recorded.cli.run("explain").stdout
+    done = recorded.run("--resume")
+    assert (done.returncode, recorded.ran()) == (0, "c")

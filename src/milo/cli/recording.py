@@ -174,8 +174,8 @@ class Unfinished:
 def _newest_of(path: Path, target: str) -> str:
     from milo.journal import JournalError, history
 
-    for info in history(path):
-        if _may_be_resumed(info) and (not target or info.row.target == target):
+    for info in history(path, target=target):
+        if _may_be_resumed(info):
             return info.row.name
     raise JournalError(
         f"There is nothing to resume: {path} holds no unfinished run of {target or 'any pipeline'}.",
@@ -205,11 +205,10 @@ def why_nothing_to_resume(path: Path | None, target: str) -> str:
     from milo.journal import history
 
     newest = None
-    for info in history(path):
-        if info.row.target == target:
-            if _may_be_resumed(info):
-                return ""
-            newest = newest or info
+    for info in history(path, target=target):
+        if _may_be_resumed(info):
+            return ""
+        newest = newest or info
     if newest is None:
         return f"{path} holds no run of {target}"
     if newest.status == "completed":
