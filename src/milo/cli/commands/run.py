@@ -267,7 +267,7 @@ def _run_recorded(
             status = result.state.status
         except JournalError as error:
             # What runs first is refused with another status: here something has run.
-            click.echo(f"milo: {error} `milo run --resume` then goes on with the run.", err=True)
+            click.echo(f"milo: {error}", err=True)
             status = "failed"
     invocation.left_behind = session.left_behind
     return _STATUS.get(status, 1)
