@@ -40,9 +40,8 @@ def milo(*words: str, upload_s: str = "0.2") -> subprocess.Popen[str]:
 
 def show(words: tuple[str, ...]) -> int:
     """Run a command and print what it says, with the command before it; returns its status."""
-    print(
-        f"\n$ milo {words[0]} {' '.join(word for word in words[2:] if not word.startswith('/'))}", flush=True
-    )
+    shown = (word for word in words if not word.startswith("/"))
+    print(f"\n$ milo {' '.join(shown)}", flush=True)
     with milo(*words) as process:
         assert process.stdout is not None
         for line in process.stdout:

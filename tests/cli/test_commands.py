@@ -1,5 +1,6 @@
 """The small commands, help, and the entry points."""
 
+import os
 import re
 import subprocess
 import sys
@@ -148,3 +149,13 @@ def test_whatever_the_file_raises_is_one_line_and_wrong_usage(tmp_path: Path) ->
     assert ended.returncode == 2
     assert "pipeline.py:1: BaseException: odd" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["order"], ["completion", "bash"]])
+def test_output_that_finds_no_room_is_told_in_one_line(cli: Any, arguments: list[str]) -> None:
+    cli.write(GOOD.replace('print("noise while loading")', ""))
+    with open("/dev/full", "w") as full:
+        process = cli.start(*arguments, stdout=full, stderr=subprocess.PIPE, text=True)
+        told = process.communicate(timeout=60)[1]
+    assert (process.returncode, told) == (1, "milo: The output cannot be written: No space left on device.\n")

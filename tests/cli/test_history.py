@@ -52,7 +52,7 @@ def test_without_a_journal_it_exits_with_2(recorded: Recorded, command: str) -> 
     assert [missing.returncode, off.returncode, named.returncode] == [2, 2, 2]
     assert "There is no journal" in missing.stderr
     assert "The journal is turned off." in off.stderr
-    assert "is not a database" in named.stderr
+    assert "pipeline.py is not a database. Name another file with --journal PATH.\n" in named.stderr
 
 
 def info(status: str, holder: Holder | None = None, broken: str = "", name: str = "r1") -> RunInfo:

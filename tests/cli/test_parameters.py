@@ -92,12 +92,13 @@ def test_without_an_annotation_the_default_tells_the_kind() -> None:
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest_and_all() -> None:
-    def make(output: Path, jobs: int = 2) -> None: ...
+    def make(output: Path, jobs: int = 2, source: Path = Path("src"), mode: Mode = Mode.FAST) -> None: ...
 
     with pytest.raises(TargetError) as error:
         given(make, "ouput=x")
     assert str(error.value) == (
-        "There is no parameter 'ouput'. Did you mean 'output'? Available parameters: output: Path, jobs: int = 2."
+        "There is no parameter 'ouput'. Did you mean 'output'? Available parameters: "
+        "output: Path, jobs: int = 2, source: Path = src, mode: Mode = FAST."
     )
 
 

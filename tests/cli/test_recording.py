@@ -1,6 +1,7 @@
 """Runs that are recorded without being asked, and resumed: `milo run` as a process of its own."""
 
 import json
+import os
 import resource
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from milo.journal import history
+from tests.cli.conftest import Cli
 from tests.cli.recorded import Recorded
 
 WARNED = "milo: warning: The journal"
@@ -157,6 +159,11 @@ def test_resuming_what_is_not_there_exits_with_2(recorded: Recorded) -> None:
     nothing, unknown = recorded.run("--resume"), recorded.run("--resume", "zzz")
     assert (nothing.returncode, unknown.returncode) == (2, 2)
     assert "nothing to resume" in nothing.stderr
+    mixed_up = recorded.cli.run("run", "--resume", "x.py:y")
+    assert (mixed_up.returncode, "Write the TARGET first: milo run x.py:y --resume" in mixed_up.stderr) == (
+        2,
+        True,
+    )
     assert "has no run 'zzz'" in unknown.stderr
     assert recorded.ran() == "abc"
 
@@ -223,3 +230,15 @@ def test_help_loads_neither_the_journal_nor_its_database(recorded: Recorded) -> 
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "click" in loaded
     assert not {"sqlite3", "milo.journal", "milo.session"} & loaded
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes only there")
+def test_a_run_in_a_folder_whose_name_is_no_utf_8_is_resumed_like_any(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xff"))
+    folder.mkdir()
+    recorded = Recorded(Cli(folder))
+    recorded.fail("c")
+    recorded.forget()
+    assert "keep  a  it is done" in recorded.cli.run("explain").stdout
+    done = recorded.run("--resume")
+    assert (done.returncode, recorded.ran()) == (0, "c")

@@ -251,3 +251,16 @@ def test_a_second_interrupt_ends_at_once(cli: Any) -> None:
         ran.wait(1.0)
     os.kill(ran.pid, signal.SIGINT)
     assert ran.wait(30) == 130
+
+
+def test_debug_shows_where_a_phase_failed_masked_like_all_it_prints(cli: Any) -> None:
+    cli.write(BAD.replace("no luck", "hunter2"))
+    plain = cli.run("run")
+    assert "Traceback" not in plain.stdout
+    done = cli.run("run", "--debug", "--mask", "TOKEN", TOKEN="hunter2")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("a ! ")]
+    assert lines[0] == "a ! Traceback (most recent call last):"
+    assert "pipeline.py" in lines[1]
+    assert lines[1].endswith(", line 5, in a")
+    assert "a ! ValueError: ***" in done.stdout
+    assert "hunter2" not in done.stdout

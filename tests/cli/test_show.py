@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from milo.journal import history
 from tests.cli.recorded import Recorded
@@ -65,6 +66,17 @@ def test_a_run_that_is_being_run_is_shown_as_it_is_now(recorded: Recorded) -> No
     assert 0 < first["phases"][1]["elapsed"] < second["phases"][1]["elapsed"]
     recorded.let_go("b")
     assert process.wait(30) == 0
+
+
+def test_names_of_wide_characters_keep_the_columns(cli: Any) -> None:
+    cli.write(
+        "from milo import Phase, Pipeline\npipeline = Pipeline('p', Phase('漢字', print), Phase('abcd', print))\n"
+    )
+    cli.run("run")
+    rows = cli.run("show").stdout.splitlines()[5:]
+    assert [row.partition("completed")[0] for row in rows] == ["漢字  ", "abcd  "]
+    lines = cli.run("explain").stdout.splitlines()[1:]
+    assert [line.partition("nothing")[0] for line in lines] == ["run   漢字  ", "run   abcd  "]
 
 
 def test_a_resumed_run_says_so(recorded: Recorded) -> None:

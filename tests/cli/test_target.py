@@ -76,6 +76,9 @@ def test_a_file_named_like_a_library_does_not_take_its_place(home: Path, name: s
     [
         ("mybild.py", "There is no file mybild.py. Did you mean 'mybuild.py'?"),
         ("nowhere/x.py", "There is no folder nowhere either."),
+        (".", ". is a folder. Name a file in it, such as ./pipeline.py."),
+        ("stages/", "stages/ is a folder. Name a file in it, such as stages/pipeline.py."),
+        ("stages", "stages is a folder. Name a file in it, such as stages/pipeline.py."),
         ("nomodule_", "There is no module 'nomodule_'."),
         ("nomodule_.x:y", "There is no module 'nomodule_.x'."),
         ("mybuild.py:dosc", "mybuild.py has no 'dosc'. Did you mean 'docs'? Its pipelines: first"),
@@ -91,7 +94,13 @@ def test_a_file_named_like_a_library_does_not_take_its_place(home: Path, name: s
 )
 def test_what_is_no_target_is_refused_with_the_next_step(home: Path, target: str, message: str) -> None:
     (home / "mybuild.py").write_text(GOOD.replace('pipeline = Pipeline("first"', 'first = Pipeline("first"'))
+    (home / "stages").mkdir()
     assert message in refused(target)
+
+
+def test_a_function_named_pipeline_is_suggested_without_annotations_too(home: Path) -> None:
+    (home / "mybuild.py").write_text("def pipeline(): ...\ndef helper(): ...\n")
+    assert refused("mybuild.py:x") == "mybuild.py has no 'x'. Its pipelines: pipeline."
 
 
 def test_parameters_for_a_pipeline_that_takes_none_are_refused(home: Path) -> None:
@@ -112,6 +121,9 @@ def test_parameters_for_a_pipeline_that_takes_none_are_refused(home: Path) -> No
             "pipeline = Pipeline('p', Phase('a', handler=print, depends_on=('b',)))\n",
             "bad.py:3: ",
         ),
+        ("from milo import Phase\n\nPhase('', print)\n", "bad.py:3: A phase name must not be empty"),
+        ("from milo import PhasePolicy\nPhasePolicy('retr')\n", "bad.py:2: on_fail must be one of"),
+        ("raise ValueError\n", "bad.py:1: ValueError"),
     ],
 )
 def test_an_error_in_the_users_file_is_told_with_its_line(home: Path, source: str, message: str) -> None:
@@ -157,7 +169,7 @@ def test_without_any_target_the_next_step_is_told(home: Path) -> None:
     [
         ("mybild.py", "There is no file mybild.py. Did you mean 'mybuild.py'?"),
         ("nowhere/x.py:docs", "There is no file nowhere/x.py. There is no folder nowhere either."),
-        ("folder.py", "folder.py is not a file."),
+        ("folder.py", "folder.py is a folder. Name a file in it, such as folder.py/pipeline.py."),
         ("mybuild.py:", "'mybuild.py:' is no TARGET. Write file.py, file.py:name, module or module:name."),
         (":x", "':x' is no TARGET."),
         ("", "'' is no TARGET."),

@@ -148,8 +148,9 @@ def test_damaged_page(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-4096 * 3 : -4096 * 2] = os.urandom(4096)
     path.write_bytes(data)
-    with pytest.raises(DamagedError):
+    with pytest.raises(DamagedError) as caught:
         open_writer(path)
+    assert "\n" not in caught.value.message
 
 
 def test_locked_by_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,14 @@ def test_something_else_than_a_phase_is_refused(wrong: Any) -> None:
         Pipeline("p") >> wrong
 
 
+def test_a_list_of_phases_is_refused_with_how_to_unpack_it() -> None:
+    with pytest.raises(PipelineError) as caught:
+        Pipeline("p", [phase("a")])  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "A pipeline is made of phases, got a list of them. Unpack it: Pipeline(name, *phases)."
+    )
+
+
 def test_an_unknown_dependency_is_refused_with_the_names_there_are_and_the_nearest() -> None:
     message = (
         "Phase 'write' depends on 'pars', which does not exist. Available phases: discover, parse, write. "

@@ -82,6 +82,11 @@ def test_run_inside_a_running_loop_is_refused() -> None:
         asyncio.run(main())
 
 
+def test_a_journal_that_is_no_path_is_refused() -> None:
+    with pytest.raises(StateError, match="journal must be the path of a file, got 3"):
+        milo.run(one(lambda: None), journal=3)  # type: ignore[arg-type]
+
+
 def test_async_handlers_of_run_share_a_loop_of_their_own() -> None:
     async def loop() -> int:
         return id(asyncio.get_running_loop())

@@ -32,5 +32,12 @@ def test_a_closed_pipe_marks_the_output_as_broken_and_raises_nothing() -> None:
 def test_what_the_encoding_cannot_say_is_escaped_and_not_lost() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    Output(stream).write("✓ done\n")
-    assert raw.getvalue() == b"\\u2713 done\n"
+    Output(stream).write("漢 done\n")
+    assert raw.getvalue() == b"\\u6f22 done\n"
+
+
+def test_marks_have_a_plain_form_of_one_cell_where_the_encoding_has_none() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="latin-1")
+    Output(stream).write("✓ é ▸ ↻ …\n")
+    assert raw.getvalue() == b"+ \xe9 > ~ .\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -139,6 +140,13 @@ def call(argv: Sequence[str] | None, invocation: Invocation) -> int:
     except BrokenPipeError:
         _drop_stdout()
         return _FAILED
+    except OSError as error:
+        # One that names no file was met while writing to stdout or stderr.
+        full = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if not full:
+            return _report(error, invocation, _FAILED)
+        _drop_stdout()
+        return _report(MiloError(f"The output cannot be written: {error.strerror}."), invocation, _FAILED)
     except MiloError as error:
         return _report(error, invocation, _FAILED if isinstance(error, StateError) else _USAGE)
     except Exception as error:  # noqa: BLE001  # the last line of defence: no bare traceback reaches a user

@@ -43,7 +43,7 @@ def debug_option(function: F) -> F:
         expose_value=False,
         envvar="MILO_DEBUG",
         callback=_note_debug,
-        help="Show the traceback of an error.",
+        help="Show the traceback of an error, also of a phase's.",
     )(function)
 
 

@@ -94,8 +94,15 @@ def _declared(parameter: inspect.Parameter) -> str:
     if parameter.annotation is not parameter.empty:
         text += f": {_kind_name(parameter.annotation)}"
     if parameter.default is not parameter.empty:
-        text += f" = {parameter.default!r}"
+        text += f" = {_written(parameter.default)}"
     return text
+
+
+def _written(default: object) -> str:
+    """A default as it would be given on the command line."""
+    if isinstance(default, enum.Enum):
+        return default.name
+    return str(default) if isinstance(default, Path) else repr(default)
 
 
 def _kind_name(kind: Any) -> str:

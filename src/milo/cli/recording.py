@@ -65,6 +65,12 @@ class Journaling:
         Raises:
             click.UsageError: They contradict each other.
         """
+        if resume is not None and resume.partition(":")[0].endswith(".py"):
+            # An option that may stand without a value takes the next word, and no run is named like that.
+            raise click.UsageError(
+                f"--resume expects the name of a run, not the TARGET {resume!r}. Write the TARGET first: "
+                f"milo run {resume} --resume"
+            )
         path, asked = journal_path(journal, config, environ)
         level = durability or config.durability or "process"
         if no_journal:
@@ -168,8 +174,8 @@ class Unfinished:
 def _newest_of(path: Path, target: str) -> str:
     from milo.journal import JournalError, history
 
-    for info in history(path):
-        if _may_be_resumed(info) and (not target or info.row.target == target):
+    for info in history(path, target=target):
+        if _may_be_resumed(info):
             return info.row.name
     raise JournalError(
         f"There is nothing to resume: {path} holds no unfinished run of {target or 'any pipeline'}.",
@@ -199,11 +205,10 @@ def why_nothing_to_resume(path: Path | None, target: str) -> str:
     from milo.journal import history
 
     newest = None
-    for info in history(path):
-        if info.row.target == target:
-            if _may_be_resumed(info):
-                return ""
-            newest = newest or info
+    for info in history(path, target=target):
+        if _may_be_resumed(info):
+            return ""
+        newest = newest or info
     if newest is None:
         return f"{path} holds no run of {target}"
     if newest.status == "completed":

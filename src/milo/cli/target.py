@@ -165,7 +165,8 @@ def _parse(text: str) -> _Target:
     source, colon, name = _split(text)
     if not source or (colon and not name):
         raise TargetError(f"{text!r} is no TARGET.", hint=_FORMS)
-    return _Target(source, name or _DEFAULT_NAME, source.endswith(".py") or os.sep in source)
+    is_file = source.endswith(".py") or os.sep in source or source in (os.curdir, os.pardir)
+    return _Target(source, name or _DEFAULT_NAME, is_file)
 
 
 def _load_file(target: _Target) -> ModuleType:
@@ -192,6 +193,8 @@ def _load_file(target: _Target) -> ModuleType:
 
 def _existing_file(target: _Target) -> Path:
     path = Path(target.source).absolute()
+    if path.is_dir():
+        raise _is_folder(target)
     if not path.is_file():
         raise TargetError(
             f"There is no file {target.source}." if not path.exists() else f"{target.source} is not a file.",
@@ -214,7 +217,7 @@ def _load_module(target: _Target) -> ModuleType:
         raise
     except (TypeError, ValueError) as error:
         if target.source.startswith(".") or not target.source:
-            raise TargetError(f"{target.source!r} is no name of a module.") from error
+            raise TargetError(f"{target.source!r} is no name of a module.", hint=_FORMS) from error
         raise
 
 
@@ -235,23 +238,24 @@ def _guarded(target: _Target, load: Callable[[], Any]) -> Any:
             hint='Keep what a script does under `if __name__ == "__main__":`.',
         ) from error
     except SyntaxError as error:
-        place = f"{_short(error.filename or target.source)}:{error.lineno or 0}"
+        place = _short(error.filename or target.source) + (f":{error.lineno}" if error.lineno else "")
         raise TargetError(f"{place}: {type(error).__name__}: {error.msg}.") from error
     except MiloError as error:
         raise TargetError(f"{_where(error, target)}: {error}") from error
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise TargetError(f"{_where(error, target)}: {type(error).__name__}: {error}") from error
+        text = f": {error}" if str(error) else ""
+        raise TargetError(f"{_where(error, target)}: {type(error).__name__}{text}") from error
 
 
 def _where(error: BaseException, target: _Target) -> str:
-    """Name the last line that is the user's: not one of milo's, nor of the import machinery's."""
+    """Name the last line that is the user's: not one of milo's, nor of the import machinery's, nor of no file."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(("<frozen ", own))
+        if not frame.filename.startswith(("<", own))
     ]
     # Where it went wrong inside a library helps less than the user's line that called it.
     mine = [frame for frame in frames if not _library(frame.filename)] or frames
@@ -271,6 +275,9 @@ def _short(filename: str) -> str:
 def _find(module: ModuleType, target: _Target) -> Any:
     if hasattr(module, target.name):
         return getattr(module, target.name)
+    if getattr(module, "__file__", None) is None and hasattr(module, "__path__"):
+        # A folder without __init__.py can be imported, and is empty.
+        raise _is_folder(target)
     raise TargetError(f"{target.source} has no {target.name!r}.", hint=_others(module, target.name))
 
 
@@ -279,13 +286,19 @@ def _others(module: ModuleType, name: str = "") -> str:
     names += [
         key
         for key, value in vars(module).items()
-        if inspect.isfunction(value) and value.__annotations__.get("return") in (Pipeline, "Pipeline")
+        if inspect.isfunction(value)
+        and (key == _DEFAULT_NAME or value.__annotations__.get("return") in (Pipeline, "Pipeline"))
     ]
     if not names:
         return "It holds no Pipeline; write `pipeline = Pipeline(...)` in it."
     near = difflib.get_close_matches(name, names, 1)
     suggestion = f"Did you mean {near[0]!r}? " if near else ""
     return f"{suggestion}Its pipelines: {', '.join(names)}."
+
+
+def _is_folder(target: _Target) -> TargetError:
+    example = os.path.join(target.source, _DEFAULT_FILE)
+    return TargetError(f"{target.source} is a folder.", hint=f"Name a file in it, such as {example}.")
 
 
 def _near_files(path: Path) -> str:

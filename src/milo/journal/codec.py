@@ -276,7 +276,7 @@ def _hint_for(value: object) -> str:
             return f"It is more than {known.__name__}: convert it with {known.__name__}(...) before returning it."
     if hasattr(type(value), "__dataclass_fields__"):
         return f"Register the dataclass: milo.register({type(value).__qualname__})."
-    return 'Return plain data, or use serializer="pickle".'
+    return 'Return plain data, or run it from a program with run(serializer="pickle").'
 
 
 _PUT: Final[dict[type, Callable[[Any, bytearray, int, int], None]]] = {

@@ -91,9 +91,9 @@ def _require_sound(connection: sqlite3.Connection, path: Path) -> None:
     # Writing to a file whose pages are mixed up could destroy what is still good in it.
     verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict is None or verdict[0] != "ok":
-        raise DamagedError(
-            f"The journal {path} is damaged: {verdict[0] if verdict else 'it cannot be checked'}."
-        )
+        # Its first lines name the database, which has but one.
+        why = str(verdict[0]).strip().splitlines()[-1:] if verdict else []
+        raise DamagedError(f"The journal {path} is damaged: {why[0] if why else 'it cannot be checked'}.")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

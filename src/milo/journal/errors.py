@@ -51,7 +51,7 @@ class HeldError(JournalError):
         self.host = host
 
 
-_MAKE_ROOM: Final = "Make room on the disk and resume the run."
+_MAKE_ROOM: Final = "Make room on the disk."
 _OTHER_PLACE: Final = "Choose another place with --journal PATH, or run with --no-journal."
 
 # SQLite's primary result codes: the module has names for them only since some versions.
@@ -67,11 +67,11 @@ _SQLITE: Final = {
     18: ("a row is too large", ""),
     19: ("another process writes to the same run", "Let that one finish, and then resume the run."),
 }
-_CORRUPT: Final = (11, 26)
+_NOT_A_DATABASE: Final = 26
 _ERRNO: Final = {
     errno.ENOSPC: ("the disk is full", _MAKE_ROOM),
     errno.EDQUOT: ("the disk quota is used up", _MAKE_ROOM),
-    errno.EFBIG: ("the limit on file sizes is reached", "Raise the limit (ulimit -f) and resume the run."),
+    errno.EFBIG: ("the limit on file sizes is reached", "Raise the limit (ulimit -f)."),
     errno.EACCES: ("no permission", _OTHER_PLACE),
     errno.EPERM: ("no permission", _OTHER_PLACE),
     errno.EROFS: ("the file system is read-only", _OTHER_PLACE),
@@ -98,8 +98,12 @@ def explained(error: BaseException, path: str | os.PathLike[str], doing: str) ->
             why, hint = _SQLITE[code]
             return JournalError(f"The journal {_shown(path)} cannot be {doing}: {why}.", hint=hint)
         # Anything else that a statement of ours meets has its cause in the file: a table is missing, a text is none.
-        what = "is not a database" if code == _CORRUPT[1] else "is damaged"
-        return DamagedError(f"The journal {_shown(path)} {what}: {safe_line(str(error))}.")
+        if code == _NOT_A_DATABASE:
+            return DamagedError(
+                f"The journal {_shown(path)} is not a database.",
+                hint="Name another file with --journal PATH.",
+            )
+        return DamagedError(f"The journal {_shown(path)} is damaged: {safe_line(str(error))}.")
     if isinstance(error, OSError):
         why, hint = _ERRNO.get(error.errno or 0, (error.strerror or type(error).__name__, ""))
         return JournalError(f"{_shown(error.filename or path)} cannot be {doing}: {why}.", hint=hint)

@@ -23,7 +23,7 @@ from milo.journal.entries import (
 from milo.journal.errors import DamagedError, JournalError, explained
 from milo.journal.lock import Holder, holder_of
 from milo.journal.notes import note_of
-from milo.journal.run_rows import RunRow, run_rows
+from milo.journal.run_rows import RunRow, kept_text, run_rows
 from milo.journal.schema import MARKS, MAX_NUMBER, RUN_SHIFT
 
 __all__ = ["RunInfo", "describe", "find", "history", "unfinished"]
@@ -85,6 +85,7 @@ def history(path: Path, limit: int | None = None, *, target: str = "") -> list[R
     Raises:
         JournalError: There is no journal, or it cannot be read.
     """
+    target = kept_text(target)
     connection = open_reader(path)
     try:
         wanted = (row for row in run_rows(connection) if not target or row.target == target)
@@ -119,8 +120,9 @@ def find(connection: sqlite3.Connection, path: Path, name: str | None) -> RunRow
 
 def unfinished(connection: sqlite3.Connection, path: Path, pipeline: str, target: str) -> RunInfo | None:
     """The newest run of a pipeline that has not completed, or None; it may be running just now."""
+    wanted = (kept_text(pipeline), kept_text(target))
     for row in run_rows(connection):
-        if (row.pipeline, row.target) == (pipeline, target):
+        if (row.pipeline, row.target) == wanted:
             info = describe(connection, path, row)
             if info.resumable or info.status == "running":
                 return info

@@ -27,7 +27,7 @@ from milo.journal.replay import Replay, replay
 from milo.journal.restoring import planned
 from milo.journal.retention import prune
 from milo.journal.rows import insert, transaction
-from milo.journal.run_rows import RunRow, RunRows
+from milo.journal.run_rows import RunRow, RunRows, kept_text
 from milo.journal.schema import MAX_NUMBER, RUN_SHIFT
 
 __all__ = ["Journal", "Taken"]
@@ -102,7 +102,7 @@ class Journal:
 
     def _insert_run(self, run: str, about: About, phases: Sequence[DeclaredPhase]) -> Position:
         """The run's row and what begins it, all or nothing."""
-        texts = [text.encode("utf-8", "backslashreplace").decode() for text in (about.pipeline, about.target)]
+        texts = [kept_text(text) for text in (about.pipeline, about.target)]
         head = list(head_records(about, phases))
         reached("head encoded")
         with transaction(self.connection):

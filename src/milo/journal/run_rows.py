@@ -10,7 +10,7 @@ from milo.journal.chain import link, seed
 from milo.journal.entries import LOG, LOG_LINE
 from milo.journal.schema import MAX_NUMBER, RUN_SHIFT
 
-__all__ = ["RunRow", "RunRows", "run_rows"]
+__all__ = ["RunRow", "RunRows", "kept_text", "run_rows"]
 
 _LOG_LINE: Final = bytes((LOG_LINE,))
 
@@ -28,6 +28,11 @@ class RunRow(NamedTuple):
     def seed(self) -> bytes:
         """The hash before its first record."""
         return seed(self.name, self.pipeline, self.target, self.started)
+
+
+def kept_text(text: str) -> str:
+    """A text as `runs` keeps it: a path need not be UTF-8, and SQLite takes nothing else."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def run_rows(connection: sqlite3.Connection) -> Iterator[RunRow]:

@@ -175,6 +175,7 @@ class Pipeline:
         results: dict[str, Any] | None = None,
         grace: float = 5.0,
         resumption: Resumption | None = None,
+        traces: bool = False,
     ) -> Callable[[], Saga]:
         """What runs this pipeline on a Store: a callable that returns the generator.
 
@@ -186,6 +187,7 @@ class Pipeline:
             results: Gets the phases' results by name.
             grace: Seconds that what is cancelled may take to end, where it can be interrupted at all.
             resumption: What an earlier part of the run has left; None for a run from its beginning.
+            traces: Whether the traceback of a failed attempt goes to the log of its phase.
         """
 
         def saga() -> Saga:
@@ -202,6 +204,7 @@ class Pipeline:
                 results=results,
                 grace=grace,
                 resumption=resumption,
+                traces=traces,
             )
             return drive(run)
 
@@ -222,8 +225,10 @@ def new_run_id() -> str:
 
 def _check_phase(phase: object, numbers: dict[str, int]) -> None:
     if not isinstance(phase, Phase):
+        several = isinstance(phase, list | tuple) and any(isinstance(each, Phase) for each in phase)
         raise PipelineError(
-            f"A pipeline is made of phases, got {phase!r}.", hint="Wrap it: Phase(name, handler)."
+            f"A pipeline is made of phases, got {f'a {type(phase).__name__} of them' if several else repr(phase)}.",
+            hint="Unpack it: Pipeline(name, *phases)." if several else "Wrap it: Phase(name, handler).",
         )
     if phase.name in numbers:
         raise PipelineError(

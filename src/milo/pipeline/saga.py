@@ -67,6 +67,7 @@ class Run:
         results: Gets the phases' results by name.
         grace: Seconds that what is cancelled may take to end, where it can be interrupted at all.
         resumption: What is there already; None for a run from its beginning.
+        traces: Whether the traceback of a failed attempt goes to the log of its phase.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Run:
         results: dict[str, Any] | None = None,
         grace: float = 5.0,
         resumption: Resumption | None = None,
+        traces: bool = False,
     ) -> None:
         self.phases = phases
+        self.traces = traces
         self.resumption = resumption
         done = (resumption or _FROM_THE_BEGINNING).done(phases)
         self.schedule = Schedule(phases, graph, limit if limit is not None else default_limit, done)
@@ -300,6 +303,8 @@ def _failed(run: Run, number: int, attempt: int, error: BaseException) -> Saga:
     phase = run.phases[number]
     policy = phase.policy
     text = describe(error)
+    if run.traces:
+        yield from _trace(run, phase.name, error)
     # SystemExit and the like are no failure that another attempt could mend, nor one to pass over.
     if isinstance(error, Exception):
         skip = policy.on_fail == "skip"
@@ -317,6 +322,16 @@ def _failed(run: Run, number: int, attempt: int, error: BaseException) -> Saga:
     if not run.keep_going:
         run.stop()
     return None
+
+
+def _trace(run: Run, name: str, error: BaseException) -> Saga:
+    """Say in the log of a phase where its error came from."""
+    # Imported here: no program that runs pipelines waits for it.
+    from milo.pipeline.traces import trace_lines
+
+    for line in trace_lines(error):
+        fields = {"name": name, "line": line, "stream": "stderr", "timestamp": run.now()}
+        yield Put(Action(types.PHASE_LOG, fields))
 
 
 def _retry_later(run: Run, number: int, attempt: int, error: str) -> Saga:

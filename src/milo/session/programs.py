@@ -115,6 +115,8 @@ def recorded(
                 f"resume={resume!r} needs the journal that holds the run.", hint="Pass journal=PATH as well."
             )
         return None
+    if not isinstance(journal, str | os.PathLike):
+        raise StateError(f"journal must be the path of a file, got {journal!r}.")
     # Imported here: few programs record, and SQLite takes its time to load.
     from pathlib import Path
 

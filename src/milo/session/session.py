@@ -81,6 +81,7 @@ class Session:
         middleware: For the run's store, outside the session's own but for the mask.
         mask: Replaces secrets in lines of output and errors, before anything else sees them.
         recording: The run's journal, and what it holds of an earlier part of the run; the session closes it.
+        traces: Whether the traceback of a failed attempt goes to the log of its phase.
 
     Raises:
         StateError: An argument is refused.
@@ -104,11 +105,13 @@ class Session:
         middleware: Iterable[Middleware] = (),
         mask: Mask | None = None,
         recording: Recording | None = None,
+        traces: bool = False,
     ) -> None:
         check_arguments(pipeline, max_workers, grace, on_state)
         only = tuple(only) if not isinstance(only, str) else (only,)
         self.pipeline = pipeline.subset(only) if only else pipeline
         self._recording = recording
+        self._traces = traces
         self.run_id = recording.run_id if recording is not None else new_run_id()
         self.results: dict[str, Any] = {}
         check_executor(executor)
@@ -171,6 +174,7 @@ class Session:
             results=self.results,
             grace=self.grace,
             resumption=recording.resumption if recording is not None else None,
+            traces=self._traces,
         )
         self._task = task = self._store.run_saga(saga)
         task.on_done(partial(self._news.put, _ENDED))

@@ -39,6 +39,10 @@ class Painter:
         return text + _RESET if self.color else strip_sgr(text)
 
 
+# What views draw with, for streams that cannot show it; one cell for one, so that columns stay columns.
+_PLAIN = str.maketrans("✓✗↷■▸↻…", "+x>#>~.")
+
+
 class Output:
     """A text stream that neither a closed pipe nor a narrow encoding can turn into an exception.
 
@@ -61,7 +65,8 @@ class Output:
             try:
                 self._stream.write(text)
             except UnicodeEncodeError:
-                self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+                plain = text.translate(_PLAIN)
+                self._stream.write(plain.encode(self.encoding, "backslashreplace").decode(self.encoding))
             self._stream.flush()
         except (OSError, ValueError):
             # The reader left, or the stream was closed: nobody is there who could be told.

@@ -17,6 +17,7 @@ from milo.cli.recording import Unfinished, journal_path, why_nothing_to_resume
 from milo.cli.target import load_pipeline, resolved
 from milo.execution.wire import stdout_for_json
 from milo.mask import mask_of
+from milo.terminal.cells import pad, width
 from milo.text import safe_line
 from milo.views.format import Painter
 from milo.words import count
@@ -123,10 +124,12 @@ def _text(explained: dict[str, Any], paint: Painter) -> str:
         lines.append(paint(f"Just now it cannot be resumed: {safe_line(explained['hindrance'])}.", "red"))
     if explained["damage"]:
         lines.append(paint(f"Its journal is damaged {safe_line(explained['damage'])}.", "red"))
-    wide = max((len(each["phase"]) for each in phases), default=0)
+    wide = max((width(each["phase"]) for each in phases), default=0)
     for each in phases:
         word = paint("run ", "yellow") if each["runs"] else paint("keep", "green")
-        lines.append(f"{word}  {each['phase']:{wide}}  {paint(safe_line(each['reason']), 'dim')}".rstrip())
+        lines.append(
+            f"{word}  {pad(each['phase'], wide)}  {paint(safe_line(each['reason']), 'dim')}".rstrip()
+        )
     return "\n".join(lines) + "\n"
 
 

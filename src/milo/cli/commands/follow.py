@@ -39,7 +39,7 @@ def command(run: str, journal: str | None, color: bool | None) -> None:
     \b
     Examples:
       milo follow
-      milo follow 2026 --journal ../shop/.milo/runs.db
+      milo follow 20260131-0915 --journal ../shop/.milo/runs.db
     """
     from milo.journal import Follower
     from milo.terminal.console import is_terminal

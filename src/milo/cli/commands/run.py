@@ -243,6 +243,7 @@ def _run_recorded(
     views = views_of(pipeline, settings, out, live, workers.workers, recording)
     # The detail view has the screen to its end; the summary is written when it is gone.
     after = views.pop() if settings.tui else None
+    invocation = click.get_current_context().ensure_object(Invocation)
     session = Session(
         pipeline,
         executor=workers,
@@ -251,8 +252,8 @@ def _run_recorded(
         mask=settings.mask,
         views=views,
         recording=recording,
+        traces=invocation.debug,
     )
-    invocation = click.get_current_context().ensure_object(Invocation)
     with ExitStack() as stack:
         if invocation.signals is not None:
             terminal = out.fileno() if live else None

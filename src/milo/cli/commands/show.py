@@ -13,6 +13,7 @@ import click
 
 from milo.cli.options import debug_option
 from milo.cli.reading import journal_file, reading_options, say, when
+from milo.terminal.cells import pad, width
 from milo.text import safe_line
 from milo.views.format import Painter
 from milo.words import count, duration
@@ -74,7 +75,7 @@ def command(
     \b
     Examples:
       milo show
-      milo show 2026 test lint       what these two phases printed
+      milo show 20260131-0915 test   what the phase "test" of that run printed
       milo show --json | jq .status
       milo show --verify
     """
@@ -167,7 +168,7 @@ class _Shown:
         """The run for people."""
         lines = self._head(paint)
         shown = [phase for phase in self._statuses if not phases or phase.name in phases]
-        wide = max((len(phase.name) for phase in shown), default=0)
+        wide = max((width(phase.name) for phase in shown), default=0)
         lines += [self._row(phase, wide, paint) for phase in shown]
         for phase in shown:
             if phases or phase.status in ("failed", "running", "retrying"):
@@ -200,7 +201,7 @@ class _Shown:
 
     def _row(self, phase: PhaseStatus, wide: int, paint: Painter) -> str:
         status = "interrupted" if self._is_cut_off(phase) else phase.status
-        cells = [f"{phase.name:{wide}}", paint(f"{status:11}", _COLORS.get(status, "dim"))]
+        cells = [pad(phase.name, wide), paint(f"{status:11}", _COLORS.get(status, "dim"))]
         if phase.status != "pending":
             of_this = self._is_of_this_sitting(phase)
             offset = phase.started_at - self._state.started_at

@@ -14,7 +14,7 @@ from typing import Any
 
 from milo.journal import Follower, JournalError, history, open_reader, output_path
 from milo.journal.errors import explained
-from milo.journal.run_rows import RunRow, run_rows
+from milo.journal.run_rows import RunRow, kept_text, run_rows
 from milo.views.mcp.look import Look, NoRunError
 
 __all__ = ["JournalSource", "looked"]
@@ -65,7 +65,7 @@ class JournalSource:
 
     def __init__(self, path: Path, target: str = "") -> None:
         self._path = path
-        self._target = target
+        self._target = kept_text(target)
         self._lock = threading.Lock()
         self._identity: tuple[int, int] | None = None
         self._connection: sqlite3.Connection | None = None
