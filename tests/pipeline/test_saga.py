@@ -11,13 +11,10 @@ import milo.testing
 from milo import Call, Delay, Fork, Phase, PhasePolicy, Pipeline, Put, Store
 from milo.pipeline import (
     PHASE_CANCELLED,
-    PHASE_COMPLETE,
     PHASE_FAILED,
-    PHASE_RETRY,
     PHASE_START,
     PIPELINE_END,
 )
-from milo.pipeline.saga import describe
 from milo.saga.effects import SagaCancelled
 
 from .helpers import fails, puts, retry, told
@@ -45,19 +42,6 @@ def test_no_more_are_forked_than_can_run() -> None:
     while not isinstance(forked[-1], milo.Take):
         forked.append(saga.send(None))
     assert len([effect for effect in forked if isinstance(effect, Fork)]) == 3
-
-
-def test_each_call_of_build_saga_is_a_run_of_its_own() -> None:
-    build = Pipeline("p", Phase("a", lambda: 1)).build_saga()
-    ids = {puts(milo.testing.step(build))[0].payload["run_id"] for _ in range(2)}
-    assert len(ids) == 2
-
-
-def test_the_run_id_and_the_results_may_be_given() -> None:
-    results: dict[str, Any] = {}
-    saga = Pipeline("p", Phase("a", lambda: 1)).build_saga(run_id="mine", results=results)
-    assert puts(milo.testing.step(saga))[0].payload["run_id"] == "mine"
-    assert results == {"a": 1}
 
 
 def test_a_saga_that_was_stepped_half_way_can_be_dropped() -> None:
@@ -185,28 +169,6 @@ def test_an_exclusive_phase_stays_alone_through_its_retry_waits() -> None:
     assert result.state.phase("other").started_at == 10.0
 
 
-def test_the_retry_action_says_which_attempt_failed_and_why() -> None:
-    result = milo.testing.run(Pipeline("p", Phase("a", fails(2), policy=retry(3, 0.5, "exponential"))))
-    retries = [each.payload for each in result.actions if each.type == PHASE_RETRY]
-    assert retries == [
-        {"name": "a", "attempt": 1, "error": "try 1", "max_retries": 3, "delay": 0.5, "at": 0.0},
-        {"name": "a", "attempt": 2, "error": "try 2", "max_retries": 3, "delay": 1.0, "at": 0.5},
-    ]
-    assert result.results == {"a": 3}
-
-
-def test_exhausted_retries_fail_the_pipeline() -> None:
-    result = milo.testing.run(Pipeline("p", Phase("a", fails(9), policy=retry(2)), Phase("b", lambda: 1)))
-    assert (result.state.status, result.started) == ("failed", ["a", "a", "a"])
-    assert (result.state.phase("a").error, result.state.phase("a").attempt) == ("try 3", 3)
-
-
-@pytest.mark.filterwarnings("ignore:PhasePolicy")
-def test_retry_without_retries_fails_at_once() -> None:
-    result = milo.testing.run(Pipeline("p", Phase("a", fails(1), policy=PhasePolicy("retry"))))
-    assert (result.state.status, result.started) == ("failed", ["a"])
-
-
 def test_keep_going_ends_failed_and_runs_everything_that_does_not_depend_on_the_failure() -> None:
     pipeline = Pipeline(
         "p",
@@ -219,15 +181,6 @@ def test_keep_going_ends_failed_and_runs_everything_that_does_not_depend_on_the_
     result = milo.testing.run(pipeline, keep_going=True)
     assert [phase.status for phase in result.state.phases] == ["failed", "pending", "completed", "completed"]
     assert result.state.status == "failed"
-
-
-def test_a_skipped_dependency_gives_none_after_a_result_of_an_earlier_one() -> None:
-    pipeline = Pipeline(
-        "p",
-        Phase("a", fails(1), policy=PhasePolicy("skip")),
-        Phase("b", lambda a, context: (a, dict(context)), depends_on=("a",)),
-    )
-    assert milo.testing.run(pipeline).results == {"b": (None, {"a": None})}
 
 
 def test_what_a_phase_that_is_skipped_after_a_stop_failure_would_have_started_stays_pending() -> None:
@@ -352,23 +305,3 @@ def test_an_exclusive_retry_waits_in_a_delay() -> None:
     pipeline = Pipeline("p", Phase("a", fails(1), policy=retry(1, 2.5)))
     effects = milo.testing.step(pipeline.build_saga())
     assert Delay(2.5) in effects
-
-
-def test_errors_are_described_for_people() -> None:
-    class MuteError(Exception):
-        def __str__(self) -> str:
-            raise RuntimeError
-
-    assert describe(ValueError("no")) == "no"
-    assert describe(ValueError()) == "ValueError"
-    assert describe(KeyError("x")) == "KeyError: 'x'"
-    assert describe(SystemExit(2)) == "SystemExit: 2"
-    assert describe(MuteError()) == "MuteError"
-    assert "\x1b" not in describe(ValueError("a\x1b[2Jb"))
-
-
-def test_results_are_kept_by_name_and_none_is_a_result() -> None:
-    result = milo.testing.run(Pipeline("p", Phase("a", lambda: None), Phase("b", lambda: 0)))
-    assert result.results == {"a": None, "b": 0}
-    completes = [each.payload for each in result.actions if each.type == PHASE_COMPLETE]
-    assert [each["result"] for each in completes] == [None, 0]

@@ -16,7 +16,8 @@ from milo.pipeline.checks import is_printable
 from milo.pipeline.graph import Graph, check_dependencies, unknown_phase
 from milo.pipeline.phase import Phase
 from milo.pipeline.reducer import make_reducer
-from milo.pipeline.saga import Resumption, Run, Times, drive
+from milo.pipeline.run import Resumption, Run, Times
+from milo.pipeline.saga import drive
 from milo.pipeline.state import PipelineState, Roster
 from milo.saga.effects import Saga
 

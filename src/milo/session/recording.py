@@ -26,7 +26,7 @@ from milo.journal import (
 )
 from milo.pipeline import PHASE_COMPLETE, PIPELINE_END, Pipeline, PipelineState
 from milo.pipeline.pipeline import new_run_id
-from milo.pipeline.saga import Resumption
+from milo.pipeline.run import Resumption
 
 __all__ = ["JournalOptions", "Recording", "begin", "resume"]
 
