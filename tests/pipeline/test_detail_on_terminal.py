@@ -190,4 +190,6 @@ def test_hostile_output_changes_nothing_but_the_text_of_its_own_line(terminal: C
     )
     assert "quit" in shown.screen().splitlines()[23]
     shown.press("Escape")
+    # What is pressed right after it would be taken for Alt and that key.
+    shown.shows("❯ ✗ nasty")
     quits(shown)

@@ -89,12 +89,6 @@ def test_every_kind_of_key_arrives_by_its_name(counter: Tmux) -> None:
         counter.shows(shown)
 
 
-def test_an_escape_and_the_key_after_it_are_two_keys(counter: Tmux) -> None:
-    counter.press("Escape")
-    counter.press("q")
-    assert counter.ended() == 0
-
-
 def test_a_new_size_is_an_action_and_draws_anew(counter: Tmux) -> None:
     counter.resize(40, 8)
     counter.shows("on 40x8")
