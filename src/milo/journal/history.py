@@ -83,7 +83,8 @@ def history(path: Path, limit: int | None = None, *, target: str = "") -> list[R
         target: Only those of this target, resolved; "" for all.
 
     Raises:
-        JournalError: There is no journal, or it cannot be read.
+        EmptyError: There is no journal, or nothing in it yet.
+        JournalError: It cannot be read.
     """
     connection = open_reader(path)
     try:

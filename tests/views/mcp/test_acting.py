@@ -282,6 +282,15 @@ async def test_what_cannot_be_gone_on_with_is_refused(path: Path, name: str, mes
         assert at.launcher.orders == []
 
 
+async def test_a_journal_with_nothing_in_it_is_as_good_as_none(path: Path) -> None:
+    """It may be left so by whoever was killed when he made it; the first run makes it one."""
+    path.touch()
+    async with desk(path) as at:
+        with pytest.raises(NoRunError, match="No run of this pipeline is recorded"):
+            await at.resume()
+        assert (await at.run(wait=False)).status == "running"
+
+
 async def test_without_a_journal_there_is_nothing_to_resume(path: Path) -> None:
     async with desk(path) as at:
         with pytest.raises(NoRunError) as error:

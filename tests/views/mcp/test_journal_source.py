@@ -165,6 +165,25 @@ def test_a_journal_without_runs_says_so(path: Path, source: JournalSource) -> No
         source.look()
 
 
+def test_a_journal_that_has_just_been_made_holds_no_run_yet(path: Path, source: JournalSource) -> None:
+    """As whoever makes one leaves it for a moment, or for ever where it is killed then."""
+    path.touch()
+    with pytest.raises(NoRunError, match=r"runs\.db holds no run yet\. A run is shown as soon as"):
+        source.look()
+    assert source.runs() == []
+    recorded(path).close()
+    assert source.look().run == "r1"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/runs.db"])
+def test_a_journal_that_cannot_be_there_is_not_one_that_is_yet_to_come(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    source = JournalSource(tmp_path / name)
+    for question in (source.look, source.runs):
+        with pytest.raises(JournalError, match="cannot be"):
+            question()
+
+
 def remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)

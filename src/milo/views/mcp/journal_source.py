@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from milo.journal import Follower, JournalError, history, open_reader, output_path
+from milo.journal import EmptyError, Follower, JournalError, history, open_reader, output_path
 from milo.journal.errors import explained
 from milo.journal.run_rows import RunRow, run_rows
 from milo.views.mcp.look import Look, NoRunError
@@ -103,18 +103,27 @@ class JournalSource:
         if identity is None:
             raise NoRunError(f"No run is recorded yet: there is no journal {self._path}.", hint=_START)
         if self._connection is None:
-            self._connection = open_reader(self._path)
+            self._connection = self._opened()
             self._identity = identity
         for row in run_rows(self._connection):
             if not self._target or row.target == self._target:
                 return row
+        raise self._none()
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return open_reader(self._path)
+        except EmptyError:
+            raise self._none() from None
+
+    def _none(self) -> NoRunError:
         of = f" of {self._target}" if self._target else ""
-        raise NoRunError(f"The journal {self._path} holds no run{of} yet.", hint=_START)
+        return NoRunError(f"The journal {self._path} holds no run{of} yet.", hint=_START)
 
     def _look_at_file(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self._path)
-        except OSError:
+        except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
 
@@ -124,9 +133,10 @@ class JournalSource:
         Raises:
             JournalError: The journal cannot be read.
         """
-        if self._look_at_file() is None:
+        try:
+            return [info.as_dict() for info in history(self._path, _RUNS, target=self._target)]
+        except EmptyError:
             return []
-        return [info.as_dict() for info in history(self._path, _RUNS, target=self._target)]
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Nothing in this process changes when another one records."""
