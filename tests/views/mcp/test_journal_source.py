@@ -26,7 +26,7 @@ from tests.journal.world import (
     start,
     started,
 )
-from tests.views.mcp.world import TARGET, in_threads, recorded
+from tests.views.mcp.world import TARGET, gone_on, in_threads, recorded
 
 
 @pytest.fixture
@@ -315,3 +315,37 @@ def test_what_was_begun_without_a_start_is_pending_until_its_process_is_gone(
     recorder.record([start()])
     assert source.look().status == "running"
     recorder.close()
+
+
+@pytest.mark.parametrize("before", [[started("a")], [started("a"), failed("a"), ended()]])
+def test_what_is_gone_on_with_is_pending_until_it_has_begun_whatever_it_came_to_before(
+    path: Path, source: JournalSource, before: list[Any]
+) -> None:
+    """Nor does time pass for what another process has left going, perhaps before the machine was started anew."""
+    recorded(path, *before).close()
+    assert source.look().status in ("interrupted", "failed")
+    recorder = gone_on(path, "r1")
+    look = source.look()
+    assert (look.status, look.now) == ("pending", None)
+    recorder.record([start(resumed=True)])
+    look = source.look()
+    assert look.status == "running"
+    assert look.now is not None
+    recorder.close()
+
+
+def test_what_was_taken_up_again_and_not_gone_on_with_is_interrupted(
+    path: Path, source: JournalSource
+) -> None:
+    """As `milo history` tells it; how it ended before is no longer how it stands."""
+    recorded(path, started("a"), failed("a"), ended()).close()
+    gone_on(path, "r1").close()
+    assert (source.look().status, source.runs()[0]["status"]) == ("interrupted", "interrupted")
+
+
+def test_a_run_that_is_cancelled_before_it_starts_is_cancelled(path: Path, source: JournalSource) -> None:
+    recorder = begin(path, pipeline_of("a"), target=TARGET)
+    recorder.record([ended("cancelled")])
+    assert source.look().status == "cancelled"
+    recorder.close()
+    assert source.look().status == "cancelled"

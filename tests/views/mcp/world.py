@@ -23,10 +23,12 @@ from mcp.server import Server
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 from milo import Action, PhaseStatus, Pipeline, PipelineState
+from milo.journal.declared import declare
+from milo.journal.journal import Journal
 from milo.journal.recorder import Recorder
 from milo.views.mcp import Acting, Launched, LaunchError, Order
 from milo.views.mcp.look import Look, NoRunError
-from tests.journal.world import begin, pipeline_of, start
+from tests.journal.world import about, begin, pipeline_of, start
 
 TARGET = "/home/build.py:pipeline"
 ALL = Order()
@@ -187,6 +189,16 @@ def recorded(path: Path, *actions: Action, run: str = "r1", target: str = TARGET
     recorder = begin(path, pipeline_of("a", "b"), run, pid=os.getpid(), target=target)
     recorder.record([start(), *actions])
     return recorder
+
+
+def gone_on(path: Path, run: str, pid: int | None = None) -> Recorder:
+    """A run with phases a and b that a process has taken up again, and has not begun to go on with."""
+    pipeline = pipeline_of("a", "b")
+    return (
+        Journal(path)
+        .take(run)
+        .go_on(about(pipeline, pid=pid or os.getpid(), target=TARGET, resumed=True), declare(pipeline))
+    )
 
 
 def connect(server: Server[Any], era: str, **more: Any) -> AbstractAsyncContextManager[Client]:

@@ -34,10 +34,11 @@ def looked(path: Path, follower: Follower) -> Look:
     holder = follower.holder()
     follower.poll()
     replay, state, run = follower.replay, follower.state, follower.row.name
-    status = state.status
+    # What was recorded before whoever goes on with it has begun tells nothing of how it stands now.
+    status = state.status if replay.begun else "pending"
     if status not in _ENDED and holder is None:
         status = "interrupted"
-    here = holder is not None and holder.host == socket.gethostname()
+    going_here = replay.begun and holder is not None and holder.host == socket.gethostname()
     notes = [follower.damage and f"The journal is damaged {follower.damage}.", replay.broken]
     if follower.lost_lines:
         notes.append(f"{follower.lost_lines} log lines are damaged and left out.")
@@ -46,7 +47,7 @@ def looked(path: Path, follower: Follower) -> Look:
         status,
         state,
         replay.phases,
-        time.monotonic() if here else None,
+        time.monotonic() if going_here else None,
         " ".join(note for note in notes if note),
         partial(output_path, path, run, state.names),
         bool(replay.broken),
