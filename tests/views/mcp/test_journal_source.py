@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from milo.journal import JournalError
+from milo.journal.recorder import Recorder
 from milo.views.mcp import JournalSource
 from milo.views.mcp.look import NoRunError
 from tests.journal.world import (
@@ -27,6 +28,8 @@ from tests.journal.world import (
     started,
 )
 from tests.views.mcp.world import TARGET, gone_on, in_threads, recorded
+
+DONE = [started("a"), completed("a"), started("b"), completed("b"), complete()]
 
 
 @pytest.fixture
@@ -122,6 +125,63 @@ def test_the_next_run_is_shown_as_soon_as_there_is_one(path: Path, source: Journ
     second = recorded(path, run="r2")
     assert (source.look().run, source.look().status) == ("r2", "running")
     second.close()
+
+
+def again(path: Path, run: str, at: float) -> Recorder:
+    """A run is gone on with at that time; see `about` for when runs are begun."""
+    recorder = gone_on(path, run, time=at)
+    recorder.record([start(resumed=True)])
+    return recorder
+
+
+def test_a_run_that_is_gone_on_with_is_shown_until_another_is_begun(
+    path: Path, source: JournalSource
+) -> None:
+    """Whoever has resumed it, and reads what became of it, would be told of another run."""
+    recorded(path, started("a"), failed("a"), ended(), run="r1").close()
+    recorded(path, *DONE, run="r2").close()
+    assert source.look().run == "r2"
+    recorder = again(path, "r1", 1001.0)
+    assert (source.look().run, source.look().status) == ("r1", "running")
+    recorder.record(DONE)
+    recorder.close()
+    for each in (source, JournalSource(path)):
+        assert (each.look().run, each.look().status) == ("r1", "completed")
+        each.close()
+    begin(path, pipeline_of("a"), "r3", time=1002.0).close()
+    assert source.look().run == "r3"
+
+
+def test_of_runs_that_were_gone_on_with_the_last_is_shown(path: Path, source: JournalSource) -> None:
+    for run in ("r1", "r2", "r3"):
+        recorded(path, started("a"), run=run).close()
+    for run, at in [("r2", 1001.0), ("r1", 1002.0), ("r3", 1003.0), ("r2", 1004.0)]:
+        again(path, run, at).close()
+        assert source.look().run == run
+
+
+def test_of_the_target_alone_it_counts_when_a_run_was_gone_on_with(path: Path) -> None:
+    recorded(path, started("a"), run="mine").close()
+    recorded(path, started("a"), run="other", target="/other.py:pipeline").close()
+    recorded(path, started("a"), run="newer").close()
+    again(path, "other", 1001.0).close()
+    source = JournalSource(path, TARGET)
+    assert source.look().run == "newer"
+    source.close()
+
+
+def test_where_nobody_can_tell_when_a_run_was_gone_on_with_the_newest_is_shown(
+    path: Path, source: JournalSource
+) -> None:
+    for run in ("r1", "r2"):
+        recorded(path, started("a"), run=run).close()
+    again(path, "r1", 1001.0).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE records SET data = x'01ff' WHERE substr(data, 1, 1) = x'01' AND place & 255 > 1"
+        )
+    connection.close()
+    assert source.look().run == "r2"
 
 
 def test_only_runs_of_the_target_are_shown(path: Path) -> None:

@@ -191,14 +191,11 @@ def recorded(path: Path, *actions: Action, run: str = "r1", target: str = TARGET
     return recorder
 
 
-def gone_on(path: Path, run: str, pid: int | None = None) -> Recorder:
-    """A run with phases a and b that a process has taken up again, and has not begun to go on with."""
+def gone_on(path: Path, run: str, **more: Any) -> Recorder:
+    """A run with phases a and b that this process has taken up again, and has not begun to go on with."""
     pipeline = pipeline_of("a", "b")
-    return (
-        Journal(path)
-        .take(run)
-        .go_on(about(pipeline, pid=pid or os.getpid(), target=TARGET, resumed=True), declare(pipeline))
-    )
+    head = about(pipeline, pid=os.getpid(), target=TARGET, resumed=True, **more)
+    return Journal(path).take(run).go_on(head, declare(pipeline))
 
 
 def connect(server: Server[Any], era: str, **more: Any) -> AbstractAsyncContextManager[Client]:

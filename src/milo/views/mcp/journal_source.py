@@ -1,4 +1,4 @@
-"""The newest run of a journal, followed while any process works on it."""
+"""The run of a journal that was begun or gone on with last, followed while any process works on it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from milo.journal import EmptyError, Follower, JournalError, history, open_reader, output_path
 from milo.journal.errors import explained
+from milo.journal.history import latest
 from milo.journal.run_rows import RunRow, run_rows
 from milo.views.mcp.look import Look, NoRunError
 
@@ -55,7 +56,7 @@ def looked(path: Path, follower: Follower) -> Look:
 
 
 class JournalSource:
-    """Shows the newest run that a journal holds, and the next one as soon as there is one.
+    """Shows the run that was begun or gone on with last, and the next one as soon as there is one.
 
     Args:
         path: The journal's file, which need not be there yet.
@@ -73,7 +74,7 @@ class JournalSource:
         self._follower: Follower | None = None
 
     def look(self) -> Look:
-        """The newest run as it stands.
+        """The run that was begun or gone on with last, as it stands.
 
         Raises:
             NoRunError: There is none.
@@ -87,8 +88,8 @@ class JournalSource:
                 raise explained(error, self._path, "read") from None
 
     def _following(self) -> Follower:
-        """The follower of what is now the newest run."""
-        row = self._newest()
+        """The follower of the run that is to be shown now."""
+        row = self._row()
         if self._follower is not None and self._follower.row != row:
             self._follower.close()
             self._follower = None
@@ -96,7 +97,7 @@ class JournalSource:
             self._follower = Follower(self._path, row.name)
         return self._follower
 
-    def _newest(self) -> RunRow:
+    def _row(self) -> RunRow:
         identity = self._look_at_file()
         if identity != self._identity:
             # Deleted or replaced: what is open would show the old one for ever.
@@ -106,10 +107,10 @@ class JournalSource:
         if self._connection is None:
             self._connection = self._opened()
             self._identity = identity
-        for row in run_rows(self._connection):
-            if not self._target or row.target == self._target:
-                return row
-        raise self._none()
+        rows = [row for row in run_rows(self._connection) if not self._target or row.target == self._target]
+        if not rows:
+            raise self._none()
+        return latest(self._connection, rows)
 
     def _opened(self) -> sqlite3.Connection:
         try:
