@@ -309,6 +309,23 @@ def test_what_is_damaged_is_noted(path: Path, source: JournalSource) -> None:
     assert look.state.progress == 0.5
 
 
+def test_a_damaged_run_that_is_gone_on_with_is_followed_again(path: Path, source: JournalSource) -> None:
+    """Whoever goes on with it cuts off what is damaged; as long as nobody does, it is not read again and again."""
+    recorded(path, started("a"), completed("a"), started("b"), completed("b")).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE records SET data = x'00' || data WHERE place = (SELECT max(place) FROM records)"
+        )
+    connection.close()
+    look = source.look()
+    assert look.note.startswith("The journal is damaged ")
+    assert source.look().state is look.state
+    recorder = gone_on(path, "r1")
+    recorder.record([start(resumed=True), completed("b"), complete()])
+    recorder.close()
+    assert (source.look().status, source.look().note) == ("completed", "")
+
+
 def test_runs_are_told_with_what_can_be_done_with_them(path: Path, source: JournalSource) -> None:
     recorded(path, started("a"), failed("a"), ended(), run="first").close()
     second = recorded(path, run="second")

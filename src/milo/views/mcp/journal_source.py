@@ -90,7 +90,7 @@ class JournalSource:
     def _following(self) -> Follower:
         """The follower of the run that is to be shown now."""
         row = self._row()
-        if self._follower is not None and self._follower.row != row:
+        if self._follower is not None and (self._follower.row != row or self._follower.is_outdated()):
             self._follower.close()
             self._follower = None
         if self._follower is None:
