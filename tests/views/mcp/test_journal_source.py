@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from milo.journal import JournalError
+from milo.journal.notes import leave_note
 from milo.journal.recorder import Recorder
 from milo.views.mcp import JournalSource
 from milo.views.mcp.look import NoRunError
@@ -307,6 +308,18 @@ def test_what_is_damaged_is_noted(path: Path, source: JournalSource) -> None:
     assert look.note.startswith("The journal is damaged ")
     assert look.status == "interrupted"
     assert look.state.progress == 0.5
+
+
+def test_a_run_that_went_on_without_its_journal_is_told_to_be_no_more_resumable_than_it_is(
+    path: Path, source: JournalSource
+) -> None:
+    recorder = recorded(path, started("a"))
+    leave_note(path, "r1", "the disk was full")
+    assert (source.look().status, source.look().note) == ("running", "")
+    recorder.close()
+    look = source.look()
+    assert (look.status, look.note, look.resumable) == ("interrupted", "the disk was full", False)
+    assert source.runs()[0]["resumable"] is False
 
 
 def test_a_damaged_run_that_is_gone_on_with_is_followed_again(path: Path, source: JournalSource) -> None:

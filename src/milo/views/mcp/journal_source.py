@@ -15,12 +15,14 @@ from typing import Any
 from milo.journal import EmptyError, Follower, JournalError, history, open_reader, output_path
 from milo.journal.errors import explained
 from milo.journal.history import latest
+from milo.journal.notes import note_of
 from milo.journal.run_rows import RunRow, run_rows
 from milo.views.mcp.look import Look, NoRunError
 
 __all__ = ["JournalSource", "looked"]
 
 _ENDED = frozenset({"completed", "failed", "cancelled"})
+_NOT_RESUMED = frozenset({"pending", "running", "completed"})
 _RUNS = 100
 
 
@@ -40,7 +42,10 @@ def looked(path: Path, follower: Follower) -> Look:
     if status not in _ENDED and holder is None:
         status = "interrupted"
     going_here = replay.begun and holder is not None and holder.host == socket.gethostname()
-    notes = [follower.damage and f"The journal is damaged {follower.damage}.", replay.broken]
+    broken = replay.broken
+    if not broken and status not in _NOT_RESUMED:
+        broken = note_of(path, run)
+    notes = [follower.damage and f"The journal is damaged {follower.damage}.", broken]
     if follower.lost_lines:
         notes.append(f"{follower.lost_lines} log lines are damaged and left out.")
     return Look(
@@ -51,7 +56,7 @@ def looked(path: Path, follower: Follower) -> Look:
         time.monotonic() if going_here else None,
         " ".join(note for note in notes if note),
         partial(output_path, path, run, state.names),
-        bool(replay.broken),
+        bool(broken),
     )
 
 
