@@ -100,7 +100,7 @@ async def test_a_failing_run_has_the_status_of_one(folder: Path) -> None:
     assert (await ran(folder, Order(("-",))))[0] == 1
 
 
-async def test_what_the_environment_says_of_views_and_journals_does_not_count(
+async def test_what_the_environment_says_of_views_journals_and_runs_does_not_count(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {
@@ -109,11 +109,16 @@ async def test_what_the_environment_says_of_views_and_journals_does_not_count(
         "MILO_DRY_RUN": "1",
         "MILO_JOURNAL": "off",
         "MILO_RESUME": "newest",
+        "MILO_RUN": "another",
+        "MILO_PARAM": "text=a stranger's",
+        "MILO_TARGET": "another.py",
     }
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     assert (await ran(folder, Order(("a b",))))[0] == 0
     assert (folder / "runs.db").exists()
+    assert (folder / "given").read_text() == repr(("", []))
+    assert len((await launcher(folder).explain(Order(("a b",))))["phases"]) == 1
 
 
 async def test_explaining_loads_the_pipeline_and_runs_nothing(folder: Path) -> None:
