@@ -408,6 +408,14 @@ async def test_without_allow_run_there_is_nothing_that_acts(steps: Any) -> None:
     assert not (steps.folder / ".milo").exists()
 
 
+@pytest.mark.parametrize(("arguments", "more"), [([], 10), (["pipeline.py", "--allow-run"], 0)])
+def test_who_only_looks_makes_way_for_whoever_works(steps: Any, arguments: list[str], more: int) -> None:
+    process = steps.start("mcp", *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    Wire(process)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, own + more)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
