@@ -313,10 +313,11 @@ class Desk:
 
 @asynccontextmanager
 async def desk(path: Path, pipeline: Pipeline | None = None) -> AsyncIterator[Desk]:
-    """Somebody who acts, until this is left."""
-    async with anyio.create_task_group() as group:
-        yield Desk(FakeLauncher(path, pipeline), path, group)
-        group.cancel_scope.cancel()
+    """Somebody who acts, until this is left; a test that waits in vain fails instead of waiting on."""
+    with anyio.fail_after(3 * WAIT_S):
+        async with anyio.create_task_group() as group:
+            yield Desk(FakeLauncher(path, pipeline), path, group)
+            group.cancel_scope.cancel()
 
 
 class Later:
