@@ -1,4 +1,4 @@
-"""Prints what agents cost: the time to a server's first answer, and a run that five agents follow beside one alone."""
+"""Prints what agents cost: a first answer, a read while a run goes on, a run that agents follow beside one alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from mcp import Client, MCPError
+from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 TIMELINE = "milo://pipeline/timeline"
@@ -46,7 +46,7 @@ pipeline = Pipeline("wide", *(Phase(f"p{{number}}", work, parallel=True) for num
 
 
 def main() -> int:
-    """Measure both."""
+    """Measure each of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phases", type=int, default=10_000)
     parser.add_argument("--agents", type=int, default=5)
@@ -133,13 +133,12 @@ async def _run_followed(folder: str, agents: int) -> tuple[float, float]:
     """How long the run took, and how often each agent has read on the average."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(_client(folder)) for _ in range(agents)]
-        over = asyncio.Event()
-        following = [asyncio.create_task(_follow(client, over)) for client in clients]
+        before = await _timeline(clients[0])
+        following = [asyncio.create_task(_follow(client, before)) for client in clients]
         started = time.perf_counter()
         run = await asyncio.create_subprocess_exec(*MILO, "run", "--quiet", "-j", "16", cwd=folder)
         assert await run.wait() == 0
         took = time.perf_counter() - started
-        over.set()
         reads = [await each for each in following]
     return took, statistics.mean(reads)
 
@@ -152,22 +151,25 @@ async def _client(folder: str) -> AsyncIterator[Any]:
         yield client
 
 
-async def _follow(client: Any, over: asyncio.Event) -> int:
-    """Read at every update, until the run that began meanwhile is seen to be over."""
+async def _follow(client: Any, before: Any) -> int:
+    """Read at every update, until another run than the one before is seen to have completed; returns how often."""
     reads = 0
-    before = ""
     async with client.listen(resource_subscriptions=[TIMELINE]) as told:
         async for _ in told:
-            try:
-                text = (await client.read_resource(TIMELINE)).contents[0].text
-            except MCPError:
-                continue
-            timeline = json.loads(text)
+            timeline = await _timeline(client)
             reads += 1
-            if over.is_set() and timeline["status"] == "completed" and timeline["progress"] == 1.0:
+            if timeline["status"] == "completed" and _begun(timeline) != _begun(before):
                 return reads
-            before = text
-    raise AssertionError(f"the agent was not told of the end: {before[:200]}")
+    raise AssertionError("the agent was not told of the end")
+
+
+async def _timeline(client: Any) -> Any:
+    return json.loads((await client.read_resource(TIMELINE)).contents[0].text)
+
+
+def _begun(timeline: Any) -> float:
+    """When its first phase has started; no two runs have that in common."""
+    return float(timeline["phases"][0]["started_at"])
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ def test_without_an_unfinished_run_it_says_what_a_new_one_would_do(recorded: Rec
     other = recorded.folder / "other.py"
     other.write_text((recorded.folder / "pipeline.py").read_text())
     assert "holds no run of" in recorded.cli.run("explain", "other.py").stdout
+    (recorded.cli.folder / "empty.db").touch()
+    assert "empty.db holds no run of" in recorded.cli.run("explain", "--journal", "empty.db").stdout
 
 
 def test_a_run_can_be_named(recorded: Recorded) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from milo.cli import launching
@@ -100,7 +101,7 @@ async def test_a_failing_run_has_the_status_of_one(folder: Path) -> None:
     assert (await ran(folder, Order(("-",))))[0] == 1
 
 
-async def test_what_the_environment_says_of_views_and_journals_does_not_count(
+async def test_what_the_environment_says_of_views_journals_and_runs_does_not_count(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {
@@ -109,11 +110,16 @@ async def test_what_the_environment_says_of_views_and_journals_does_not_count(
         "MILO_DRY_RUN": "1",
         "MILO_JOURNAL": "off",
         "MILO_RESUME": "newest",
+        "MILO_RUN": "another",
+        "MILO_PARAM": "text=a stranger's",
+        "MILO_TARGET": "another.py",
     }
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     assert (await ran(folder, Order(("a b",))))[0] == 0
     assert (folder / "runs.db").exists()
+    assert (folder / "given").read_text() == repr(("", []))
+    assert len((await launcher(folder).explain(Order(("a b",))))["phases"]) == 1
 
 
 async def test_explaining_loads_the_pipeline_and_runs_nothing(folder: Path) -> None:
@@ -133,6 +139,19 @@ async def test_what_cannot_be_explained_is_told_in_the_words_of_milo(folder: Pat
 async def test_what_no_process_can_be_given_is_refused(folder: Path) -> None:
     with pytest.raises(LaunchError, match="milo cannot be started"):
         await launcher(folder).start(Order(parameters={"text": ["x" * 3_000_000]}))
+
+
+@needs_proc
+async def test_of_what_has_ended_or_was_never_started_no_descriptor_stays_open(folder: Path) -> None:
+    assert (await ran(folder, Order(("a b",))))[0] == 0  # and the guard is there, which stays
+    before = len(os.listdir("/proc/self/fd"))
+    assert (await ran(folder, Order(("a b",))))[0] == 0
+    await launcher(folder).explain(Order())
+    with pytest.raises(LaunchError):
+        await launcher(folder).start(Order(parameters={"text": ["x" * 3_000_000]}))
+    with anyio.fail_after(PATIENCE_S):
+        while len(os.listdir("/proc/self/fd")) > before:
+            await anyio.lowlevel.checkpoint()  # the loop closes its own when it comes to it
 
 
 BEFORE = "import os, sys, time, pathlib\n"

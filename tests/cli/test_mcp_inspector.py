@@ -37,18 +37,27 @@ def inspector() -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("the MCP Inspector needs Node.js with npm")
     if not PROGRAM.exists():
-        install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(FOLDER)]
-        FOLDER.mkdir(parents=True, exist_ok=True)
+        why = install()
+        if why or not PROGRAM.exists():
+            pytest.skip(f"npm could not install the MCP Inspector: {why}")
+    return PROGRAM
+
+
+def install() -> str:
+    """Have npm install the Inspector; returns why it has not, or "" where it has."""
+    npm = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(FOLDER)]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
         done = subprocess.run(
-            [*install, f"@modelcontextprotocol/inspector@{VERSION}"],
+            [*npm, f"@modelcontextprotocol/inspector@{VERSION}"],
             capture_output=True,
             text=True,
             check=False,
             timeout=INSTALL_S,
         )
-        if done.returncode != 0 or not PROGRAM.exists():
-            pytest.skip(f"npm could not install the MCP Inspector: {done.stderr.strip()[-300:]}")
-    return PROGRAM
+    except subprocess.TimeoutExpired:
+        return f"it has not come to an end in {INSTALL_S:.0f} s"
+    return done.stderr.strip()[-300:] if done.returncode != 0 else ""
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,15 @@ def test_what_may_be_meant_is_not_loaded_to_find_out(home: Path, target: str) ->
     (home / "bad.py").write_text("raise SystemExit(3)\n")
     check_target(target)
     assert "bad" not in sys.modules
+
+
+@pytest.mark.parametrize("target", ["mine", "mine:x", "package.sub", "nomodule_", "mcp"])
+def test_to_check_a_target_makes_nothing_here_stand_in_for_a_library(home: Path, target: str) -> None:
+    """Whoever has checked it goes on importing libraries, one of which a file here may be called like."""
+    (home / "mine.py").write_text(GOOD)
+    (home / "mcp.py").write_text("raise SystemExit('a stranger')")
+    (home / "package").mkdir()
+    before = list(sys.path)
+    with suppress(TargetError):
+        check_target(target)
+    assert sys.path == before

@@ -12,7 +12,7 @@ import pytest
 
 from milo.journal import database, schema
 from milo.journal.database import open_reader, open_writer
-from milo.journal.errors import DamagedError, JournalError
+from milo.journal.errors import DamagedError, EmptyError, JournalError
 
 
 def test_writer_makes_a_journal(tmp_path: Path) -> None:
@@ -67,11 +67,11 @@ def test_newer_schema_is_not_changed(tmp_path: Path) -> None:
 
 def test_no_journal(tmp_path: Path) -> None:
     """A reader makes nothing: no journal is an error, and so is one that has nothing in it."""
-    with pytest.raises(JournalError, match="There is no journal"):
+    with pytest.raises(EmptyError, match="There is no journal"):
         open_reader(tmp_path / "x.db")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "x.db").touch()
-    with pytest.raises(JournalError, match="has no runs yet"):
+    with pytest.raises(EmptyError, match="has no runs yet"):
         open_reader(tmp_path / "x.db")
 
 

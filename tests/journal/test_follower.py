@@ -160,9 +160,13 @@ def test_damage(path: Path) -> None:
         writing.execute("UPDATE records SET data = x'15' WHERE place = (1 << 40) + 4")
     writing.close()
     with Follower(path) as follower:
+        assert not follower.is_outdated()
         assert len(follower.poll()) == 1
         assert "not what was written" in follower.damage
         assert follower.poll() == []
+        assert not follower.is_outdated()
+        begin(path, pipeline_of("a"), "r2").close()
+        assert follower.is_outdated()
 
 
 def test_nothing_to_follow(path: Path) -> None:

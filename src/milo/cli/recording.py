@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -202,13 +203,15 @@ def why_nothing_to_resume(path: Path | None, target: str) -> str:
         return "the journal is turned off"
     if not path.exists():
         return f"there is no journal {path} yet"
-    from milo.journal import history
+    from milo.journal import EmptyError, history
 
     newest = None
-    for info in history(path, target=target):
-        if _may_be_resumed(info):
-            return ""
-        newest = newest or info
+    # A journal with nothing in it is one without a run.
+    with suppress(EmptyError):
+        for info in history(path, target=target):
+            if _may_be_resumed(info):
+                return ""
+            newest = newest or info
     if newest is None:
         return f"{path} holds no run of {target}"
     if newest.status == "completed":

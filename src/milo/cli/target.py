@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -97,13 +98,15 @@ def check_target(text: str) -> None:
     if target.is_file:
         _existing_file(target)
         return
-    _import_from(Path.cwd())
     top = target.source.partition(".")[0]
     if not top.isidentifier() or not _is_module(top):
         raise TargetError(f"There is no module {target.source!r}.", hint="Write file.py for a file.")
 
 
 def _is_module(name: str) -> bool:
+    # Searched without being put on the path: nothing of the project is to stand in for what this process still imports.
+    if PathFinder.find_spec(name, [str(Path.cwd())]) is not None:
+        return True
     try:
         return importlib.util.find_spec(name) is not None
     except ValueError:

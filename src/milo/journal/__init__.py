@@ -2,7 +2,7 @@
 
 from milo.journal.database import Durability, open_reader
 from milo.journal.declared import About, DeclaredPhase, declare
-from milo.journal.errors import CodecError, DamagedError, HeldError, JournalError
+from milo.journal.errors import CodecError, DamagedError, EmptyError, HeldError, JournalError
 from milo.journal.fingerprint import Fingerprinter
 from milo.journal.follower import Follower
 from milo.journal.history import RunInfo, find, history
@@ -23,6 +23,7 @@ __all__ = [
     "Decision",
     "DeclaredPhase",
     "Durability",
+    "EmptyError",
     "Fingerprinter",
     "Follower",
     "HeldError",

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from milo.journal import schema
-from milo.journal.errors import DamagedError, JournalError, explained
+from milo.journal.errors import DamagedError, EmptyError, JournalError, explained
 from milo.journal.faults import reached
 from milo.journal.location import companions, require_file
 
@@ -102,12 +102,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
     Of a damaged journal it reads what it can: what is read is held to the chain (see `run_rows`).
 
     Raises:
-        JournalError: There is no journal, it cannot be opened, or it is not one that this milo can read.
+        EmptyError: There is no journal, or nothing in it yet.
+        JournalError: It cannot be opened, or it is not one that this milo can read.
         DamagedError: It is damaged so much that nothing can be read.
     """
     require_file(path)
     if not path.exists():
-        raise JournalError(
+        raise EmptyError(
             f"There is no journal {path}.", hint="Run a pipeline first, or name one with --journal PATH."
         )
     connection: sqlite3.Connection | None = None
@@ -122,7 +123,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             # In a folder where nothing can be made, what nobody is writing to can still be read.
             connection = _connect_reader(path, "immutable=1")
         if schema.is_empty(connection, path):
-            raise JournalError(f"The journal {path} has no runs yet.", hint="Run a pipeline first.")
+            raise EmptyError(f"The journal {path} has no runs yet.", hint="Run a pipeline first.")
         with contextlib.suppress(DamagedError):
             schema.require_ours(connection, path)
     except BaseException as error:

@@ -10,7 +10,15 @@ from typing import Final
 from milo.errors import MiloError
 from milo.text import safe_line
 
-__all__ = ["CodecError", "DamagedError", "HeldError", "JournalError", "TooLargeError", "explained"]
+__all__ = [
+    "CodecError",
+    "DamagedError",
+    "EmptyError",
+    "HeldError",
+    "JournalError",
+    "TooLargeError",
+    "explained",
+]
 
 
 class JournalError(MiloError):
@@ -33,6 +41,10 @@ class DamagedError(JournalError):
     """A journal, or a part of it, is not what was written."""
 
     code = "damaged"
+
+
+class EmptyError(JournalError):
+    """There is no journal yet, or nothing in it: whoever records a run makes it."""
 
 
 class HeldError(JournalError):

@@ -61,6 +61,10 @@ class Follower:
         """How many log lines were not what was written, and are left out."""
         return self._rows.lost_lines
 
+    def is_outdated(self) -> bool:
+        """Whether it has come to damage, and the journal has changed since: a new follower may get further."""
+        return bool(self._rows.damage) and self._has_changed()
+
     def poll(self) -> list[Action]:
         """The actions that have come, in order. Completions come without their results."""
         if self._rows.damage or not self._has_changed():

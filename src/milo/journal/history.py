@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sqlite3
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from milo.journal.notes import note_of
 from milo.journal.run_rows import RunRow, kept_text, run_rows
 from milo.journal.schema import MARKS, MAX_NUMBER, RUN_SHIFT
 
-__all__ = ["RunInfo", "describe", "find", "history", "unfinished"]
+__all__ = ["RunInfo", "describe", "find", "history", "latest", "unfinished"]
 
 _END_KINDS: Final = (PIPELINE_COMPLETE, PIPELINE_CANCELLED, PIPELINE_END)
 
@@ -83,7 +84,8 @@ def history(path: Path, limit: int | None = None, *, target: str = "") -> list[R
         target: Only those of this target, resolved; "" for all.
 
     Raises:
-        JournalError: There is no journal, or it cannot be read.
+        EmptyError: There is no journal, or nothing in it yet.
+        JournalError: It cannot be read.
     """
     target = kept_text(target)
     connection = open_reader(path)
@@ -116,6 +118,32 @@ def find(connection: sqlite3.Connection, path: Path, name: str | None) -> RunRow
         what = f"has {len(found)} runs whose names begin with" if found else "has no run"
         raise JournalError(f"The journal {path} {what} {name!r}.", hint="`milo history` lists the runs.")
     return found[0]
+
+
+def latest(connection: sqlite3.Connection, rows: Sequence[RunRow]) -> RunRow:
+    """Of some runs, the newest first, the one that a process has begun to work on last: a new one, or to go on with it.
+
+    Raises:
+        IndexError: There are none.
+    """
+    newest = rows[0]
+    resumed = _resumed(connection)
+    since = resumed.get(newest.number, newest.started)
+    later = [row for row in rows[1:] if resumed.get(row.number, since) > since]
+    return max(later, key=lambda row: resumed[row.number], default=newest)
+
+
+def _resumed(connection: sqlite3.Connection) -> dict[int, float]:
+    """When each run that was gone on with was so last, in seconds since the epoch, by its number."""
+    found: dict[int, float] = {}
+    # Each head but the first record of a run is that of a process that goes on with it.
+    heads = f"SELECT place, data FROM records WHERE {MARKS} AND substr(data, 1, 1) = ? AND place & ? > 1 ORDER BY place"
+    # What is damaged tells nothing of when.
+    with contextlib.suppress(sqlite3.Error):
+        for place, data in connection.execute(heads, (bytes((HEAD,)), MAX_NUMBER)):
+            with contextlib.suppress(JournalError):
+                found[place >> RUN_SHIFT] = _seconds(read_head(data).time)
+    return found
 
 
 def unfinished(connection: sqlite3.Connection, path: Path, pipeline: str, target: str) -> RunInfo | None:

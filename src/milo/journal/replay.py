@@ -50,6 +50,7 @@ class Replay:
         state: The state after the last action.
         actions: How many actions there were.
         sittings: How many processes have worked on it, one after the other.
+        begun: Whether there is an action of the last of them; until then the state is what those before have left.
         completions: What is done and still counts, by phase.
         outdated: The phases that were done before something they depend on ran again, and were not started since.
         verdicts: For each end that was recorded, whether the replayed state is what the live one was.
@@ -63,6 +64,7 @@ class Replay:
         self.state = PipelineState(row.pipeline)
         self.actions = 0
         self.sittings = 0
+        self.begun = False
         self.completions: dict[str, Completion] = {}
         self.outdated: set[str] = set()
         self.verdicts: list[bool] = []
@@ -98,6 +100,7 @@ class Replay:
         except Exception as error:  # noqa: BLE001 - no action that was ever applied does this
             raise DamagedError(f"The action {action.type} cannot be applied: {error!r}.") from None
         self.actions += 1
+        self.begun = True
         return action
 
     def _fact(self, kind: int, data: bytes, seq: int) -> None:
@@ -133,6 +136,7 @@ class Replay:
         if self.sittings == 0:
             self.state = self._reducer(None, Action(INIT))
         self.sittings += 1
+        self.begun = False
         self.broken = ""
 
     def _note(self, action: Action, data: bytes, seq: int) -> None:

@@ -18,7 +18,7 @@ from milo.views.mcp import LaunchError, Order
 from milo.views.mcp.acting import BusyError
 from milo.views.mcp.look import NoRunError
 from tests.journal.world import begin, complete, completed, ended, failed, start, started
-from tests.views.mcp.world import TARGET, WAIT_S, FakeRun, Later, desk, recorded, settled
+from tests.views.mcp.world import TARGET, WAIT_S, FakeRun, Later, desk, gone_on, recorded, settled
 
 pytestmark = pytest.mark.anyio
 LISTED = "milo://pipeline/runs lists them; run_pipeline starts one."
@@ -83,6 +83,24 @@ async def test_who_does_not_wait_is_answered_when_it_has_begun_and_not_when_it_i
         process.record(start())
         assert (await later.get()).status == "running"
         assert at.looks == []
+
+
+@pytest.mark.parametrize("before", [(started("a"),), (started("a"), failed("a"), ended())])
+async def test_who_goes_on_with_a_run_is_not_answered_with_how_it_stood_before(
+    path: Path, before: tuple[Any, ...]
+) -> None:
+    recorded(path, *before).close()
+    async with desk(path) as at:
+        at.launcher.prepare = lambda order: FakeRun(gone_on(path, order.run))
+        later = Later(at.group, lambda: at.resume(wait=False))
+        process = await at.launcher.run()
+        with anyio.fail_after(WAIT_S):
+            while at.acting._run is None or at.acting._run.look is None:
+                await anyio.lowlevel.checkpoint()
+        await settled()
+        assert not later.done
+        process.record(start(resumed=True))
+        assert (await later.get()).status == "running"
 
 
 async def test_a_second_run_is_refused_while_one_is_being_started(path: Path) -> None:
@@ -280,6 +298,15 @@ async def test_what_cannot_be_gone_on_with_is_refused(path: Path, name: str, mes
     async with desk(path) as at:
         assert await message_of(at.resume(Order(run=name))) == f"{message} {LISTED}"
         assert at.launcher.orders == []
+
+
+async def test_a_journal_with_nothing_in_it_is_as_good_as_none(path: Path) -> None:
+    """It may be left so by whoever was killed when he made it; the first run makes it one."""
+    path.touch()
+    async with desk(path) as at:
+        with pytest.raises(NoRunError, match="No run of this pipeline is recorded"):
+            await at.resume()
+        assert (await at.run(wait=False)).status == "running"
 
 
 async def test_without_a_journal_there_is_nothing_to_resume(path: Path) -> None:

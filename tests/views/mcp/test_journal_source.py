@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from milo.journal import JournalError
+from milo.journal.notes import leave_note
+from milo.journal.recorder import Recorder
 from milo.views.mcp import JournalSource
 from milo.views.mcp.look import NoRunError
 from tests.journal.world import (
@@ -26,7 +28,9 @@ from tests.journal.world import (
     start,
     started,
 )
-from tests.views.mcp.world import TARGET, in_threads, recorded
+from tests.views.mcp.world import TARGET, gone_on, in_threads, recorded
+
+DONE = [started("a"), completed("a"), started("b"), completed("b"), complete()]
 
 
 @pytest.fixture
@@ -124,6 +128,63 @@ def test_the_next_run_is_shown_as_soon_as_there_is_one(path: Path, source: Journ
     second.close()
 
 
+def again(path: Path, run: str, at: float) -> Recorder:
+    """A run is gone on with at that time; see `about` for when runs are begun."""
+    recorder = gone_on(path, run, time=at)
+    recorder.record([start(resumed=True)])
+    return recorder
+
+
+def test_a_run_that_is_gone_on_with_is_shown_until_another_is_begun(
+    path: Path, source: JournalSource
+) -> None:
+    """Whoever has resumed it, and reads what became of it, would be told of another run."""
+    recorded(path, started("a"), failed("a"), ended(), run="r1").close()
+    recorded(path, *DONE, run="r2").close()
+    assert source.look().run == "r2"
+    recorder = again(path, "r1", 1001.0)
+    assert (source.look().run, source.look().status) == ("r1", "running")
+    recorder.record(DONE)
+    recorder.close()
+    for each in (source, JournalSource(path)):
+        assert (each.look().run, each.look().status) == ("r1", "completed")
+        each.close()
+    begin(path, pipeline_of("a"), "r3", time=1002.0).close()
+    assert source.look().run == "r3"
+
+
+def test_of_runs_that_were_gone_on_with_the_last_is_shown(path: Path, source: JournalSource) -> None:
+    for run in ("r1", "r2", "r3"):
+        recorded(path, started("a"), run=run).close()
+    for run, at in [("r2", 1001.0), ("r1", 1002.0), ("r3", 1003.0), ("r2", 1004.0)]:
+        again(path, run, at).close()
+        assert source.look().run == run
+
+
+def test_of_the_target_alone_it_counts_when_a_run_was_gone_on_with(path: Path) -> None:
+    recorded(path, started("a"), run="mine").close()
+    recorded(path, started("a"), run="other", target="/other.py:pipeline").close()
+    recorded(path, started("a"), run="newer").close()
+    again(path, "other", 1001.0).close()
+    source = JournalSource(path, TARGET)
+    assert source.look().run == "newer"
+    source.close()
+
+
+def test_where_nobody_can_tell_when_a_run_was_gone_on_with_the_newest_is_shown(
+    path: Path, source: JournalSource
+) -> None:
+    for run in ("r1", "r2"):
+        recorded(path, started("a"), run=run).close()
+    again(path, "r1", 1001.0).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE records SET data = x'01ff' WHERE substr(data, 1, 1) = x'01' AND place & 255 > 1"
+        )
+    connection.close()
+    assert source.look().run == "r2"
+
+
 def test_only_runs_of_the_target_are_shown(path: Path) -> None:
     recorded(path, run="mine").close()
     recorded(path, run="other", target="/other.py:pipeline").close()
@@ -163,6 +224,25 @@ def test_a_journal_without_runs_says_so(path: Path, source: JournalSource) -> No
     connection.close()
     with pytest.raises(NoRunError, match="holds no run yet"):
         source.look()
+
+
+def test_a_journal_that_has_just_been_made_holds_no_run_yet(path: Path, source: JournalSource) -> None:
+    """As whoever makes one leaves it for a moment, or for ever where it is killed then."""
+    path.touch()
+    with pytest.raises(NoRunError, match=r"runs\.db holds no run yet\. A run is shown as soon as"):
+        source.look()
+    assert source.runs() == []
+    recorded(path).close()
+    assert source.look().run == "r1"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/runs.db"])
+def test_a_journal_that_cannot_be_there_is_not_one_that_is_yet_to_come(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    source = JournalSource(tmp_path / name)
+    for question in (source.look, source.runs):
+        with pytest.raises(JournalError, match="cannot be"):
+            question()
 
 
 def remove(path: Path) -> None:
@@ -228,6 +308,35 @@ def test_what_is_damaged_is_noted(path: Path, source: JournalSource) -> None:
     assert look.note.startswith("The journal is damaged ")
     assert look.status == "interrupted"
     assert look.state.progress == 0.5
+
+
+def test_a_run_that_went_on_without_its_journal_is_told_to_be_no_more_resumable_than_it_is(
+    path: Path, source: JournalSource
+) -> None:
+    recorder = recorded(path, started("a"))
+    leave_note(path, "r1", "the disk was full")
+    assert (source.look().status, source.look().note) == ("running", "")
+    recorder.close()
+    look = source.look()
+    assert (look.status, look.note, look.resumable) == ("interrupted", "the disk was full", False)
+    assert source.runs()[0]["resumable"] is False
+
+
+def test_a_damaged_run_that_is_gone_on_with_is_followed_again(path: Path, source: JournalSource) -> None:
+    """Whoever goes on with it cuts off what is damaged; as long as nobody does, it is not read again and again."""
+    recorded(path, started("a"), completed("a"), started("b"), completed("b")).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE records SET data = x'00' || data WHERE place = (SELECT max(place) FROM records)"
+        )
+    connection.close()
+    look = source.look()
+    assert look.note.startswith("The journal is damaged ")
+    assert source.look().state is look.state
+    recorder = gone_on(path, "r1")
+    recorder.record([start(resumed=True), completed("b"), complete()])
+    recorder.close()
+    assert (source.look().status, source.look().note) == ("completed", "")
 
 
 def test_runs_are_told_with_what_can_be_done_with_them(path: Path, source: JournalSource) -> None:
@@ -296,3 +405,37 @@ def test_what_was_begun_without_a_start_is_pending_until_its_process_is_gone(
     recorder.record([start()])
     assert source.look().status == "running"
     recorder.close()
+
+
+@pytest.mark.parametrize("before", [[started("a")], [started("a"), failed("a"), ended()]])
+def test_what_is_gone_on_with_is_pending_until_it_has_begun_whatever_it_came_to_before(
+    path: Path, source: JournalSource, before: list[Any]
+) -> None:
+    """Nor does time pass for what another process has left going, perhaps before the machine was started anew."""
+    recorded(path, *before).close()
+    assert source.look().status in ("interrupted", "failed")
+    recorder = gone_on(path, "r1")
+    look = source.look()
+    assert (look.status, look.now) == ("pending", None)
+    recorder.record([start(resumed=True)])
+    look = source.look()
+    assert look.status == "running"
+    assert look.now is not None
+    recorder.close()
+
+
+def test_what_was_taken_up_again_and_not_gone_on_with_is_interrupted(
+    path: Path, source: JournalSource
+) -> None:
+    """As `milo history` tells it; how it ended before is no longer how it stands."""
+    recorded(path, started("a"), failed("a"), ended()).close()
+    gone_on(path, "r1").close()
+    assert (source.look().status, source.runs()[0]["status"]) == ("interrupted", "interrupted")
+
+
+def test_a_run_that_is_cancelled_before_it_starts_is_cancelled(path: Path, source: JournalSource) -> None:
+    recorder = begin(path, pipeline_of("a"), target=TARGET)
+    recorder.record([ended("cancelled")])
+    assert source.look().status == "cancelled"
+    recorder.close()
+    assert source.look().status == "cancelled"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,9 @@ import mcp_types as types
 import pytest
 from mcp.client import Client
 from mcp.server import Server
+from mcp.server.runner import serve_loop
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
+from mcp.shared.memory import create_client_server_memory_streams
 
 from milo.views.mcp import make_server
 from milo.views.mcp import server as module
@@ -176,6 +180,34 @@ async def test_a_client_that_leaves_takes_its_subscriptions_along(era: str, sour
         assert len(source.wakers) == 1
     assert source.wakers == []
     source.show(numbered(1))
+
+
+@asynccontextmanager
+async def beside_others(server: Server[Any], updates: Updates) -> AsyncIterator[Any]:
+    """The streams of a client whose server stays when it leaves, as over HTTP."""
+    async with (
+        create_client_server_memory_streams() as (streams, (reading, writing)),
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(partial(serve_loop, server, reading, writing, lifespan_state=updates))
+        yield streams
+        group.cancel_scope.cancel()
+
+
+async def test_a_client_that_leaves_is_forgotten_though_the_server_stays(source: FakeSource) -> None:
+    server: Server[Any] = make_server(source=source)
+    async with server.lifespan(server) as updates:
+        before = asyncio.all_tasks()
+        for _ in range(3):
+            ear = Ear("legacy")
+            transport = beside_others(server, updates)
+            async with Client(transport, mode="legacy", message_handler=ear.handler) as client:
+                await subscribe(client, TIMELINE)
+                await subscribe(client, GRAPH)
+                assert {await ear.told(), await ear.told()} == {TIMELINE, GRAPH}
+                assert len(updates) == 1
+            assert len(updates) == 0
+        await until(lambda: asyncio.all_tasks() == before)
 
 
 async def test_one_client_does_not_hear_what_another_has_asked_for(era: str, source: FakeSource) -> None:

@@ -28,6 +28,8 @@ async def next_of(own: OwnRun, seen: Look | None) -> Look | None:
 
 def test_the_newest_run_of_a_journal_has_the_greatest_number(path: Path) -> None:
     assert newest_number(path) == 0
+    path.touch()
+    assert newest_number(path) == 0
     recorded(path, run="r1").close()
     first = newest_number(path)
     recorded(path, run="r2").close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -336,6 +337,25 @@ async def test_what_does_not_come_to_a_run_is_told_as_safe_text(path: Path, era:
         assert not {"\x1b", "\u2028"} & set(said)
         at.launcher.explanation = LaunchError("bad file.")
         assert await at.refused("explain") == "bad file."
+
+
+async def test_a_fault_is_told_as_one_and_not_as_a_mistake_of_who_asked(
+    path: Path, era: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(order: Order) -> FakeRun:
+        raise OSError(5, "no\x1b]0;t\x07\u2028")
+
+    async with agent(path, era) as at:
+        at.launcher.prepare = broken
+        said = await at.refused("run_pipeline")
+        assert said.startswith("It cannot be done: OSError: [Errno 5] no")
+        assert not {"\x1b", "\u2028"} & set(said)
+        at.launcher.explanation = {"phases": "nonsense"}
+        assert (await at.refused("explain")).startswith("It cannot be done: ValidationError: ")
+        at.launcher.prepare = at.launcher.new_run
+        assert (await at.call("run_pipeline", wait=False))["status"] == "running"
+    faults = [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+    assert faults == ["a tool has failed"] * 2
 
 
 async def test_a_journal_that_cannot_be_read_is_told(path: Path, era: str) -> None:

@@ -23,10 +23,12 @@ from mcp.server import Server
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 from milo import Action, PhaseStatus, Pipeline, PipelineState
+from milo.journal.declared import declare
+from milo.journal.journal import Journal
 from milo.journal.recorder import Recorder
 from milo.views.mcp import Acting, Launched, LaunchError, Order
 from milo.views.mcp.look import Look, NoRunError
-from tests.journal.world import begin, pipeline_of, start
+from tests.journal.world import about, begin, pipeline_of, start
 
 TARGET = "/home/build.py:pipeline"
 ALL = Order()
@@ -189,6 +191,13 @@ def recorded(path: Path, *actions: Action, run: str = "r1", target: str = TARGET
     return recorder
 
 
+def gone_on(path: Path, run: str, **more: Any) -> Recorder:
+    """A run with phases a and b that this process has taken up again, and has not begun to go on with."""
+    pipeline = pipeline_of("a", "b")
+    head = about(pipeline, pid=os.getpid(), target=TARGET, resumed=True, **more)
+    return Journal(path).take(run).go_on(head, declare(pipeline))
+
+
 def connect(server: Server[Any], era: str, **more: Any) -> AbstractAsyncContextManager[Client]:
     """A client of an era, over a pair of streams as two processes would have them."""
     mode = "legacy" if era == "legacy" else "auto"
@@ -304,10 +313,11 @@ class Desk:
 
 @asynccontextmanager
 async def desk(path: Path, pipeline: Pipeline | None = None) -> AsyncIterator[Desk]:
-    """Somebody who acts, until this is left."""
-    async with anyio.create_task_group() as group:
-        yield Desk(FakeLauncher(path, pipeline), path, group)
-        group.cancel_scope.cancel()
+    """Somebody who acts, until this is left; a test that waits in vain fails instead of waiting on."""
+    with anyio.fail_after(3 * WAIT_S):
+        async with anyio.create_task_group() as group:
+            yield Desk(FakeLauncher(path, pipeline), path, group)
+            group.cancel_scope.cancel()
 
 
 class Later:

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from milo.errors import MiloError
-from milo.journal import RunInfo, history
+from milo.journal import EmptyError, RunInfo, history
 from milo.views.mcp.launcher import Launcher, LaunchError, Order
 from milo.views.mcp.look import Look, NoRunError
 from milo.views.mcp.own_run import OwnRun, newest_number
@@ -145,9 +145,10 @@ class Acting:
         return next((info for info in self._history() if info.holder is not None), None)
 
     def _history(self) -> list[RunInfo]:
-        if not self._path.exists():
+        try:
+            return history(self._path, target=self._target)
+        except EmptyError:
             return []
-        return history(self._path, target=self._target)
 
     def _unfinished(self, name: str) -> RunInfo:
         every = self._history()

@@ -1,4 +1,4 @@
-"""The newest run of a journal, followed while any process works on it."""
+"""The run of a journal that was begun or gone on with last, followed while any process works on it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from milo.journal import Follower, JournalError, history, open_reader, output_path
+from milo.journal import EmptyError, Follower, JournalError, history, open_reader, output_path
 from milo.journal.errors import explained
+from milo.journal.history import latest
+from milo.journal.notes import note_of
 from milo.journal.run_rows import RunRow, kept_text, run_rows
 from milo.views.mcp.look import Look, NoRunError
 
 __all__ = ["JournalSource", "looked"]
 
 _ENDED = frozenset({"completed", "failed", "cancelled"})
+_NOT_RESUMED = frozenset({"pending", "running", "completed"})
 _RUNS = 100
 
 
@@ -34,11 +37,15 @@ def looked(path: Path, follower: Follower) -> Look:
     holder = follower.holder()
     follower.poll()
     replay, state, run = follower.replay, follower.state, follower.row.name
-    status = state.status
+    # What was recorded before whoever goes on with it has begun tells nothing of how it stands now.
+    status = state.status if replay.begun else "pending"
     if status not in _ENDED and holder is None:
         status = "interrupted"
-    here = holder is not None and holder.host == socket.gethostname()
-    notes = [follower.damage and f"The journal is damaged {follower.damage}.", replay.broken]
+    going_here = replay.begun and holder is not None and holder.host == socket.gethostname()
+    broken = replay.broken
+    if not broken and status not in _NOT_RESUMED:
+        broken = note_of(path, run)
+    notes = [follower.damage and f"The journal is damaged {follower.damage}.", broken]
     if follower.lost_lines:
         notes.append(f"{follower.lost_lines} log lines are damaged and left out.")
     return Look(
@@ -46,15 +53,15 @@ def looked(path: Path, follower: Follower) -> Look:
         status,
         state,
         replay.phases,
-        time.monotonic() if here else None,
+        time.monotonic() if going_here else None,
         " ".join(note for note in notes if note),
         partial(output_path, path, run, state.names),
-        bool(replay.broken),
+        bool(broken),
     )
 
 
 class JournalSource:
-    """Shows the newest run that a journal holds, and the next one as soon as there is one.
+    """Shows the run that was begun or gone on with last, and the next one as soon as there is one.
 
     Args:
         path: The journal's file, which need not be there yet.
@@ -72,7 +79,7 @@ class JournalSource:
         self._follower: Follower | None = None
 
     def look(self) -> Look:
-        """The newest run as it stands.
+        """The run that was begun or gone on with last, as it stands.
 
         Raises:
             NoRunError: There is none.
@@ -86,16 +93,16 @@ class JournalSource:
                 raise explained(error, self._path, "read") from None
 
     def _following(self) -> Follower:
-        """The follower of what is now the newest run."""
-        row = self._newest()
-        if self._follower is not None and self._follower.row != row:
+        """The follower of the run that is to be shown now."""
+        row = self._row()
+        if self._follower is not None and (self._follower.row != row or self._follower.is_outdated()):
             self._follower.close()
             self._follower = None
         if self._follower is None:
             self._follower = Follower(self._path, row.name)
         return self._follower
 
-    def _newest(self) -> RunRow:
+    def _row(self) -> RunRow:
         identity = self._look_at_file()
         if identity != self._identity:
             # Deleted or replaced: what is open would show the old one for ever.
@@ -103,18 +110,27 @@ class JournalSource:
         if identity is None:
             raise NoRunError(f"No run is recorded yet: there is no journal {self._path}.", hint=_START)
         if self._connection is None:
-            self._connection = open_reader(self._path)
+            self._connection = self._opened()
             self._identity = identity
-        for row in run_rows(self._connection):
-            if not self._target or row.target == self._target:
-                return row
+        rows = [row for row in run_rows(self._connection) if not self._target or row.target == self._target]
+        if not rows:
+            raise self._none()
+        return latest(self._connection, rows)
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return open_reader(self._path)
+        except EmptyError:
+            raise self._none() from None
+
+    def _none(self) -> NoRunError:
         of = f" of {self._target}" if self._target else ""
-        raise NoRunError(f"The journal {self._path} holds no run{of} yet.", hint=_START)
+        return NoRunError(f"The journal {self._path} holds no run{of} yet.", hint=_START)
 
     def _look_at_file(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self._path)
-        except OSError:
+        except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
 
@@ -124,9 +140,10 @@ class JournalSource:
         Raises:
             JournalError: The journal cannot be read.
         """
-        if self._look_at_file() is None:
+        try:
+            return [info.as_dict() for info in history(self._path, _RUNS, target=self._target)]
+        except EmptyError:
             return []
-        return [info.as_dict() for info in history(self._path, _RUNS, target=self._target)]
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Nothing in this process changes when another one records."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import anyio
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -71,7 +72,7 @@ class Subscriptions:
         subscriber = updates.subscriber(key)
         if subscriber is None:
             subscriber = Subscriber()
-            updates.start(subscriber.deliver, ctx.session.send_resource_updated)
+            _let_hear(ctx, subscriber)
         _refuse_too_many(len(subscriber.uris | {params.uri}))
         subscriber.add(params.uri)
         updates.join(key, subscriber)
@@ -85,7 +86,21 @@ class Subscriptions:
         return types.EmptyResult()
 
 
-def _connection(ctx: Context) -> object:
+def _let_hear(ctx: Context, subscriber: Subscriber) -> None:
+    """Tell a subscriber until the connection of this request ends, which the server may outlive."""
+    updates, connection, scope = ctx.lifespan_context, _connection(ctx), anyio.CancelScope()
+
+    async def tell() -> None:
+        with scope:
+            await subscriber.deliver(ctx.session.send_resource_updated)
+
+    updates.start(tell)
+    if connection is not None:
+        connection.exit_stack.callback(updates.leave, connection)
+        connection.exit_stack.callback(scope.cancel)
+
+
+def _connection(ctx: Context) -> Any:
     """What stands for the client: its connection, for a session is made anew for each request."""
     return getattr(ctx.session, "_connection", None)
 

@@ -9,7 +9,7 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
-from milo.journal import Follower, JournalError, open_reader
+from milo.journal import EmptyError, Follower, JournalError, open_reader
 from milo.journal.errors import explained
 from milo.journal.run_rows import run_rows
 from milo.views.mcp.journal_source import looked
@@ -23,9 +23,10 @@ _PERIOD_S: Final = 0.1
 
 def newest_number(path: Path) -> int:
     """The number of the newest run that a journal holds; 0 where it holds none. Raises JournalError."""
-    if not path.exists():
+    try:
+        connection = open_reader(path)
+    except EmptyError:
         return 0
-    connection = open_reader(path)
     try:
         return next((row.number for row in run_rows(connection)), 0)
     except sqlite3.Error as error:
@@ -117,8 +118,6 @@ class OwnRun:
 
     def _found(self) -> Follower | None:
         """A follower of the run that the process records; None as long as there is none."""
-        if not self._path.exists():
-            return None
         connection = open_reader(self._path)
         try:
             rows = [row for row in run_rows(connection) if row.number > self._after or row.name == self.name]

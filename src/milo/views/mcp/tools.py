@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel, ValidationError
 
 from milo.errors import MiloError
+from milo.log import log
 from milo.text import safe_text
 from milo.views.mcp.acting import Acting
 from milo.views.mcp.launcher import Order
@@ -130,6 +131,9 @@ class Tools:
             result = await tool.call(ctx, given)
         except MiloError as error:
             return _refused(str(error))
+        except Exception as error:  # noqa: BLE001 - the SDK would blame the arguments, or pass the bare text on
+            log.exception("a tool has failed")
+            return _refused(f"It cannot be done: {type(error).__name__}: {error}")
         text = types.TextContent(text=result.model_dump_json(ensure_ascii=True))
         return types.CallToolResult(content=[text], structured_content=result.model_dump(mode="json"))
 
