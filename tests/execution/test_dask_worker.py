@@ -73,6 +73,29 @@ def test_an_attempt_that_is_given_up_before_it_begins_does_not_run(loop: asyncio
     assert given_up._outcome == b""
 
 
+class LoadedLate:
+    """While it is loaded, the attempt that it belongs to is given up."""
+
+    attempt: _Attempt
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _give_up, ()
+
+
+def _give_up() -> None:
+    LoadedLate.attempt.drop()
+
+
+def test_an_attempt_that_is_given_up_while_it_is_loaded_does_not_begin(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    errand = ("a", 1, "run", False, 0.0, pytest.fail, (LoadedLate(),), {})
+    LoadedLate.attempt = attempt(loop, pickle.dumps(errand))
+    LoadedLate.attempt.run(alone=False)
+    with pytest.raises(WorkerError, match="cancelled before it had begun"):
+        opened_outcome("a", LoadedLate.attempt._outcome or b"")
+
+
 def test_a_failure_of_the_workers_own_is_told(
     loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

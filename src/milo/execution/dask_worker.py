@@ -175,7 +175,8 @@ class _Attempt:
             hint += f", which has Python {platform.python_version()}."
             error = WorkerError(f"The attempt cannot be loaded on its Dask worker: {told}.", hint=hint)
             return packed_outcome("", None, error)
-        value, failed = attend(self._token, errand, self, alone=alone)
+        # To load it may have taken its time.
+        value, failed = attend(self._token, errand, self, alone=alone, given_up=lambda: self._dropped)
         return packed_outcome(errand.name, value, failed, dumps)
 
     def line(self, token: str, stream: str, line: str) -> None:
