@@ -67,6 +67,23 @@ def test_a_task_that_dask_begins_again_is_given_up() -> None:
     asyncio.run(scenario())
 
 
+def test_one_that_waits_gets_the_place_of_one_that_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_cluster_module._Elsewhere, "most", 1)
+
+    async def scenario() -> None:
+        client = FakeClient()
+        made = leases(client)
+        lease = await held(client, made)
+        second = await asked(made)
+        assert len(client.futures) == 1
+        made.drop(lease)
+        assert len(client.futures) == 2
+        client.begun(2)
+        assert (await second).key == "run-2"
+
+    asyncio.run(scenario())
+
+
 def test_nothing_is_sent_to_a_worker_that_is_gone() -> None:
     async def scenario() -> None:
         client = FakeClient()

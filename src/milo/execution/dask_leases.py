@@ -109,7 +109,7 @@ class Leases:
             self._client.unsubscribe_topic(TOPIC)
             self._client.unsubscribe_topic("all")
         for lease in list(self._all.values()):
-            self.drop(lease)
+            self._forget(lease)
         self._fail_all(WorkerError("The run has ended."))
 
     async def take(self) -> Lease:
@@ -209,7 +209,7 @@ class Leases:
         if lease is None:
             return
         started = bool(lease.worker)
-        self.drop(lease)
+        self._forget(lease)
         if self._client.status != "running":
             self._fail_all(self._gone())
         elif error is not None and not started:
@@ -229,13 +229,12 @@ class Leases:
         if lease.worker:
             # What was sent to it before fails by itself; a thread that holds nothing goes back after a moment.
             self.drop(lease)
-            self._open_some()
             return
         lease.worker = told["worker"]
         lease.where = f"{told['worker']} (process {told['pid']} on {told['host']})"
         differ = versions_differ({lease.where: told["milo"]})
         if differ:
-            self.drop(lease)
+            self._forget(lease)
             self._fail_one(WorkerError(differ[0], hint=differ[1]))
             return
         self.hand_on(lease)
@@ -246,7 +245,7 @@ class Leases:
         if not isinstance(told, dict) or told.get("action") != "remove-worker":
             return
         for lease in [lease for lease in self._free if lease.worker == told.get("worker")]:
-            self.drop(lease)
+            self._forget(lease)
 
     def hand_on(self, lease: Lease) -> None:
         """Let the next one have it."""
@@ -272,6 +271,11 @@ class Leases:
             self._fail_one(error)
 
     def drop(self, lease: Lease) -> None:
+        """Give a task up; whoever waits may have another in its place."""
+        self._forget(lease)
+        self._open_some()
+
+    def _forget(self, lease: Lease) -> None:
         """Let Dask forget a task: if it runs, its worker hears of it, and it is not begun again elsewhere."""
         if self._all.pop(lease.key, None) is None:
             return
