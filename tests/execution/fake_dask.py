@@ -52,6 +52,8 @@ class FakeClient:
         self.asked = 0
 
     def subscribe_topic(self, topic: str, handler: Callable[[Any], None]) -> None:
+        if self.status == "closed":
+            raise RuntimeError("Client is closed")
         self.handlers[topic] = handler
 
     def scheduler_info(self) -> dict[str, str]:

@@ -77,9 +77,9 @@ class Started:
 
 
 @contextmanager
-def scheduler() -> Iterator[tuple[Started, str]]:
+def scheduler(port: int = 0) -> Iterator[tuple[Started, str]]:
     """A scheduler without workers, and its address."""
-    started = Started("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    started = Started("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
     try:
         yield started, started.says(r"Scheduler at:\s+(tcp://\S+)")[1]
     finally:

@@ -87,15 +87,18 @@ class Leases:
         self._source = source
         self._name = name
         self._address = address
-        self._cluster = str(client.scheduler_info()["id"])
         self._numbers = itertools.count(1)
         self._all: dict[str, Lease] = {}
         self._free: list[Lease] = []
         self._waiting: deque[asyncio.Future[Lease]] = deque()
         self._telling: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks only weakly
         self._closed = False
-        client.subscribe_topic(TOPIC, self._on_start)
-        client.subscribe_topic("all", self._on_change)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hear of what begins, and of workers that end."""
+        self._client.subscribe_topic(TOPIC, self._on_start)
+        self._client.subscribe_topic("all", self._on_change)
 
     async def warm(self) -> None:
         """Wait until some worker is ready. Raises WorkerError if none is."""
@@ -160,16 +163,11 @@ class Leases:
         key = f"{self._name}-{next(self._numbers)}"
         process, options = self._source.open(key, lambda error: self._ended(key, error))
         lease = Lease(key, process)
-        # Opened by the worker alone: the scheduler's environment may be one without milo.
-        task = pickle.dumps(
-            _Task(key, self._source.idle_s, self._source.turn_s, process_here(), self._cluster)
-        )
         try:
-            lease.future = self._client.submit(pickle.loads, task, key=key, pure=False, retries=0, **options)
-        except Exception as reason:
-            # The client is closed, whatever Dask calls that.
+            lease.future = self._submitted(key, options)
+        except WorkerError:
             self._source.dropped(lease)
-            raise self._gone() from reason
+            raise
         self._all[key] = lease
         loop = asyncio.get_running_loop()
 
@@ -181,6 +179,21 @@ class Leases:
         lease.future.add_done_callback(done)
         if self._source.start_s is not None:
             loop.call_later(self._source.start_s, self._overdue, lease)
+
+    def _submitted(self, key: str, options: dict[str, Any]) -> Any:
+        """Hand a task to Dask. Raises WorkerError if the client is closed."""
+        try:
+            # Each time: a scheduler that was started anew knows of nobody who listens.
+            self._listen()
+            scheduler = str(self._client.scheduler_info()["id"])
+            call = _Task(key, self._source.idle_s, self._source.turn_s, process_here(), scheduler)
+            # Opened by the worker alone: the scheduler's environment may be one without milo.
+            return self._client.submit(
+                pickle.loads, pickle.dumps(call), key=key, pure=False, retries=0, **options
+            )
+        except Exception as reason:
+            # The client is closed, whatever Dask calls that.
+            raise self._gone() from reason
 
     def _overdue(self, lease: Lease) -> None:
         if not lease.worker:
