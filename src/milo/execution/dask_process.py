@@ -11,6 +11,11 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
+import dask
+from distributed import Worker
+
+from milo.execution import dask_worker  # noqa: F401 - what is sent asks for it when the program's own path counts
+from milo.execution.dask_quiet import quieten
 from milo.execution.program import adopt_program
 
 __all__ = ["main"]
@@ -38,11 +43,6 @@ def _end_with_run(connection: Connection) -> None:
 
 
 async def _work(told: dict[str, Any]) -> None:
-    import dask
-    from distributed import Worker
-
-    from milo.execution.dask_quiet import quieten
-
     quieten()
     dask.config.set({"distributed.worker.profile.enabled": False})
     async with Worker(
