@@ -90,7 +90,7 @@ def test_lines_come_one_answer_after_the_other() -> None:
         attempts, _ = made(client)
         lines = [("stdout", "one")]
         some = {"status": "OK", "lines": pickle.dumps(lines), "heeds": True, "outcome": None}
-        client.scheduler.answers = [some, answer(), {}, {"status": "OK", "over": True}]
+        client.scheduler.answers = [some, answer()]
         attempt = await begun(attempts)
         client.begun(1)
         assert await attempt == (lines, True, None)

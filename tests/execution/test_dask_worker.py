@@ -149,9 +149,9 @@ def test_lines_come_with_or_before_the_outcome() -> None:
     asyncio.run(scenario())
 
 
-def test_what_is_asked_of_a_task_that_is_over_is_told_so() -> None:
+def test_what_is_asked_of_a_task_that_is_over_or_an_attempt_that_was_given_up_is_told_so() -> None:
     assert asyncio.run(dask_worker._begin("none", "t", b"")) == {"status": "OK", "over": True}
-    assert asyncio.run(dask_worker._more("none")) == {"status": "OK", "over": True}
+    assert asyncio.run(dask_worker._more("none")) == {"status": "OK", "dropped": True}
     assert asyncio.run(dask_worker._cancel("none")) == {"status": "OK"}
 
 

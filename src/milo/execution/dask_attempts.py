@@ -59,14 +59,11 @@ class Attempts:
             self._leases.drop(lease)
 
     async def more(self, token: str, name: str) -> News:
-        """What comes next of an attempt. Raises WorkerError when its worker has ended."""
+        """What comes next of an attempt. Raises WorkerError when its worker has ended, or has given it up."""
         lease = self._held.get(token)
         if lease is None:
             raise WorkerError(f"Phase {name!r} was given up.")
-        reply = await self._ask(lease, token, name, {"op": MORE, "token": token})
-        if reply.get("over"):
-            raise await self._lost(lease, name)
-        return self._news(lease, token, reply)
+        return self._news(lease, token, await self._ask(lease, token, name, {"op": MORE, "token": token}))
 
     async def cancel(self, token: str) -> None:
         """Tell an attempt to end."""

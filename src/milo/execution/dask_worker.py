@@ -34,6 +34,7 @@ BEGIN, MORE, CANCEL = "milo_begin", "milo_more", "milo_cancel"
 _MOST_UNREAD = 1024 * 1024  # characters
 _LINE_COST = 64
 _LARGE = 64 * 1024
+_DROPPED = {"status": "OK", "dropped": True}
 
 holding: ContextVar[str] = ContextVar("holding", default="")
 """In an attempt: the scheduler (its id) whose worker it runs on."""
@@ -205,7 +206,7 @@ class _Attempt:
     def _taken(self) -> dict[str, Any]:
         """All that there is; with the lock held."""
         if self._dropped:
-            return {"status": "OK", "dropped": True}
+            return dict(_DROPPED)
         told: dict[str, Any] = {"status": "OK", "lines": b"", "heeds": self._heeds, "outcome": None}
         if self._lines:
             told["lines"] = pickle.dumps(self._lines)
@@ -256,7 +257,7 @@ async def _begin(lease: str, token: str, data: bytes) -> dict[str, Any]:
 
 async def _more(token: str) -> dict[str, Any]:
     attempt = _attempts.get(token)
-    return await attempt.news() if attempt is not None else {"status": "OK", "over": True}
+    return await attempt.news() if attempt is not None else dict(_DROPPED)
 
 
 async def _cancel(token: str) -> dict[str, Any]:
