@@ -7,10 +7,8 @@ import importlib.util
 import itertools
 import os
 import pickle
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -25,6 +23,7 @@ from milo.execution.guard_process import kill_sessions
 from milo.execution.pipes import exit_notice
 from milo.execution.placement import WorkerError
 from milo.execution.program import program_here, start_process
+from milo.execution.scratch import Scratch
 
 __all__ = ["LocalSource"]
 
@@ -49,6 +48,7 @@ class LocalSource:
         secure = importlib.util.find_spec("cryptography") is not None
         security: Any = Security
         self.security = security.temporary() if secure else security(require_encryption=False)
+        self._scratch: Scratch | None = None
         self._folder = ""
         self._numbers = itertools.count(1)
         self._processes: set[_Process] = set()
@@ -57,7 +57,8 @@ class LocalSource:
     async def start(self) -> str:
         """Start the scheduler; returns its address. Raises StateError if that is not possible."""
         try:
-            self._folder = tempfile.mkdtemp(prefix="milo-dask-")
+            self._scratch = Scratch("milo-dask-")
+            self._folder = self._scratch.path
             return await self._started()
         except OSError as error:
             raise StateError(
@@ -114,14 +115,15 @@ class LocalSource:
 
     async def close(self) -> None:
         """End everything."""
-        for process in list(self._processes):
-            process.kill()
-        if self._scheduler is not None:
-            await self._scheduler.close()
-        for process in list(self._processes):
-            await process.status()
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            for process in list(self._processes):
+                process.kill()
+            if self._scheduler is not None:
+                await self._scheduler.close()
+        finally:
+            # Also where this takes so long that it is called off.
+            if self._scratch is not None:
+                self._scratch.remove()
 
 
 class _Process:
