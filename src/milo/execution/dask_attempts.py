@@ -107,7 +107,7 @@ class Attempts:
         reply = replies[lease.worker]
         if isinstance(reply, bytes):
             self._held.pop(token, None)
-            raise await self._lost(lease, name) from pickle.loads(reply)
+            raise self._lost(lease, name) from pickle.loads(reply)
         if reply.get("dropped"):
             self.give_up(token)
             raise WorkerError(
@@ -116,9 +116,9 @@ class Attempts:
             )
         return dict(reply)
 
-    async def _lost(self, lease: Lease, name: str) -> WorkerError:
+    def _lost(self, lease: Lease, name: str) -> WorkerError:
         self._leases.drop(lease)
-        became, hint = await self._source.failed(lease)
+        became, hint = self._source.failed(lease)
         return WorkerError(
             f"The Dask worker {lease.where} {became} before phase {name!r} was done.",
             hint=hint,

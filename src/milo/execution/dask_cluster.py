@@ -172,7 +172,7 @@ class _Elsewhere:
     def dropped(self, lease: Lease) -> None:
         """Its worker hears of it through Dask."""
 
-    async def failed(self, lease: Lease) -> tuple[str, str]:
+    def failed(self, lease: Lease) -> tuple[str, str]:
         return "ended or was restarted", "What the phase has done there is not known."
 
     async def close(self) -> None:

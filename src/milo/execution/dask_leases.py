@@ -68,8 +68,8 @@ class Source(Protocol):
     def dropped(self, lease: Lease) -> None:
         """The task is not needed any more, or its worker is gone."""
 
-    async def failed(self, lease: Lease) -> tuple[str, str]:
-        """What became of the lease's worker, to follow its name, and a hint."""
+    def failed(self, lease: Lease) -> tuple[str, str]:
+        """What became of the worker of a lease that was dropped, to follow its name, and a hint."""
 
 
 class Leases:

@@ -28,7 +28,6 @@ from milo.execution.scratch import Scratch
 __all__ = ["LocalSource"]
 
 _MODULE = "milo.execution.dask_process"
-_FORGET_S = 1.0
 
 
 class LocalSource:
@@ -104,10 +103,9 @@ class LocalSource:
         lease.process.kill()
         self._processes.discard(lease.process)
 
-    async def failed(self, lease: Lease) -> tuple[str, str]:
+    def failed(self, lease: Lease) -> tuple[str, str]:
         """How its process has ended."""
-        status = await lease.process.status()
-        return exit_words(status), exit_reason(status)
+        return exit_words(lease.process.status), exit_reason(lease.process.status)
 
     def kill(self, lease: Lease) -> None:
         """Kill the process of an attempt, with all that it has started."""
@@ -128,6 +126,9 @@ class LocalSource:
 
 class _Process:
     """A worker process. For the loop's thread alone.
+
+    Attributes:
+        status: Its exit status, once it has ended.
 
     Raises:
         OSError: It cannot be started.
@@ -152,7 +153,7 @@ class _Process:
         guard.descriptor()
         guard.add(self.pid)
         self._exit = exit_notice(self.pid)
-        self._ended = asyncio.get_running_loop().create_future()
+        self.status: int | None = None
         self._connection = Connection(ours.detach())
         try:
             self._connection.send_bytes(pickle.dumps({**told, "stderr": real}))
@@ -164,33 +165,20 @@ class _Process:
         asyncio.get_running_loop().add_reader(self._exit, self._on_exit, lost)
 
     def _on_exit(self, lost: Callable[[], None]) -> None:
-        self._bury()
+        # What it has left behind in its session.
+        self.kill()
         lost()
 
     def kill(self) -> None:
-        """End it, and whatever is in its session."""
-        if not self._ended.done():
-            kill_sessions([self.pid])
-            self._bury()
-
-    def _bury(self) -> None:
-        if self._ended.done():
+        """End it, and whatever is in its session; safe any number of times."""
+        if self.status is not None:
             return
         asyncio.get_running_loop().remove_reader(self._exit)
-        # Whatever it has left behind in its session.
         kill_sessions([self.pid])
-        status = self._process.wait()
+        self.status = self._process.wait()
         guard.remove(self.pid)
         os.close(self._exit)
         self._connection.close()
-        self._ended.set_result(status)
-
-    async def status(self) -> int:
-        """Its exit status, once it has ended; it is ended if it does not do so by itself."""
-        if not self._ended.done():
-            await asyncio.wait({self._ended}, timeout=_FORGET_S)
-            self.kill()
-        return int(self._ended.result())
 
     def not_started(self) -> WorkerError:
         """What to say of one that has ended before it was ready."""
@@ -198,6 +186,6 @@ class _Process:
             lines = file.read().strip().splitlines()
         told = f" It wrote: {lines[-1]}" if lines else ""
         return WorkerError(
-            f"A Dask worker process did not start: it {exit_words(self._ended.result())}.{told}",
+            f"A Dask worker process did not start: it {exit_words(self.status or 0)}.{told}",
             hint=f"It is started with {sys.executable!r} and this program's import path.",
         )
