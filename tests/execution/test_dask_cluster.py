@@ -26,6 +26,18 @@ from .processes import eventually
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
 
 
+def lose_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run give a scheduler up after a second, once it was connected to it."""
+    connect = dask_cluster_module._client
+
+    async def impatient(address: str, security: Any) -> Any:
+        client = await connect(address, security)
+        client._timeout = 1.0
+        return client
+
+    monkeypatch.setattr(dask_cluster_module, "_client", impatient)
+
+
 def test_a_scheduler_that_cannot_be_reached_is_told_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -107,7 +119,7 @@ def test_a_worker_of_another_python_is_told_of(caplog: pytest.LogCaptureFixture)
 def test_a_scheduler_that_goes_away_fails_the_attempts_and_the_run_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 1.0)
+    lose_patience(monkeypatch)
     started = tmp_path / "started"
     policy = PhasePolicy("retry", 1, 0.0, then="skip")
     with scheduler() as (process, address), workers(address, tmp_path):
@@ -190,7 +202,7 @@ def test_an_attempt_after_the_scheduler_was_given_up_fails_and_the_rest_of_the_r
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dask closes its client once it has waited long enough for the scheduler to come back."""
-    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 1.0)
+    lose_patience(monkeypatch)
     started = tmp_path / "started"
     with scheduler() as (process, address), workers(address, tmp_path):
 

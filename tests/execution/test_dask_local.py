@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from milo.execution import program
 from milo.execution.dask_local import LocalSource
 
 from . import elsewhere, on_dask
-from .on_dask import SKIP, run
+from .on_dask import LIMIT_S, SKIP, run
 from .processes import Mark, eventually, needs_proc, running
 from .test_processes import lines, script, start
 
@@ -70,7 +71,8 @@ def test_a_handler_that_heeds_its_limit_is_not_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
-    result = run(Phase("a", elsewhere.heeds, timeout=1.5, policy=SKIP), executor="dask")
+    phase = Phase("a", elsewhere.heeds, timeout=LIMIT_S, policy=SKIP)
+    result = run(Phase("warm", elsewhere.pid), phase, executor="dask")
     assert lines(result, "a") == ["heeded"]
 
 
@@ -127,7 +129,8 @@ def test_workers_may_be_killed_at_any_time(tmp_path: Path, monkeypatch: pytest.M
 
     def kill_one() -> None:
         path = max(tmp_path.glob("pid-*"), key=lambda path: path.stat().st_mtime)
-        os.kill(int(path.name.removeprefix("pid-")), signal.SIGKILL)
+        with suppress(ProcessLookupError):  # the one before was killed only now
+            os.kill(int(path.name.removeprefix("pid-")), signal.SIGKILL)
 
     phases = [Phase(f"p{number}", on_dask.notes_pid, policy=policy, parallel=True) for number in range(40)]
     result = milo.run(Pipeline("p", *phases), executor="dask", max_workers=2, on_state=on_state)
