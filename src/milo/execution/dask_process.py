@@ -11,11 +11,12 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
+# All that is needed, before the program's own import path counts.
 import dask
 from distributed import Worker
 
-from milo.execution import dask_worker  # noqa: F401 - what is sent asks for it when the program's own path counts
 from milo.execution.dask_quiet import quieten
+from milo.execution.dask_worker import keep_streams
 from milo.execution.program import adopt_program
 
 __all__ = ["main"]
@@ -59,4 +60,5 @@ async def _work(told: dict[str, Any]) -> None:
         # From now on it is the run that tells of what goes wrong here; until now it went to a file.
         os.dup2(told["stderr"], 2)
         os.close(told["stderr"])
+        keep_streams()
         await worker.finished()

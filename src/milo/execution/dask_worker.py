@@ -24,9 +24,20 @@ from milo.execution.dask_quiet import keep_own_log
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler
 from milo.execution.remote import Errand, packed_outcome
+from milo.execution.streams import Streams
 from milo.version import VERSION
 
-__all__ = ["BEGIN", "CANCEL", "MORE", "TOPIC", "hold", "holding", "large_apart", "process_here"]
+__all__ = [
+    "BEGIN",
+    "CANCEL",
+    "MORE",
+    "TOPIC",
+    "hold",
+    "holding",
+    "keep_streams",
+    "large_apart",
+    "process_here",
+]
 
 TOPIC = "milo"
 BEGIN, MORE, CANCEL = "milo_begin", "milo_more", "milo_cancel"
@@ -43,6 +54,13 @@ _PROCESS = uuid.uuid4().hex
 _leases: dict[str, _Lease] = {}
 _attempts: dict[str, _Attempt] = {}
 _preparing = threading.Lock()
+_streams: Streams | None = None
+
+
+def keep_streams() -> None:
+    """Put descriptors 0 to 2 right after each attempt: this process is for attempts alone."""
+    global _streams
+    _streams = Streams()
 
 
 def process_here() -> str:
@@ -163,6 +181,8 @@ class _Attempt:
                 "", None, WorkerError(f"Its Dask worker could not run the phase: {told}.")
             )
         self._data = b""
+        if _streams is not None and not _streams.restored():
+            os._exit(1)  # nothing that it could be told by can be trusted
         with self._changed:
             self._outcome = packed
             self._wake()
