@@ -122,8 +122,10 @@ async def _client(address: str, security: Any) -> Any:
         # Whoever listens there and says nothing is waited for by Dask without end.
         async with asyncio.timeout(_CONNECT_S + _MARGIN_S):
             return await client
-    except Exception as reason:
+    except BaseException as reason:
         await _close(client)
+        if not isinstance(reason, Exception):
+            raise  # the run was called off
         told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
         raise StateError(
             f"The Dask scheduler at {address} cannot be reached: {told}.",

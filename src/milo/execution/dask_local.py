@@ -66,7 +66,8 @@ class LocalSource:
             ) from error
 
     async def _started(self) -> str:
-        self._scheduler = await Scheduler(
+        # Known before it is awaited: if that is called off, it is closed all the same.
+        self._scheduler = Scheduler(
             host="127.0.0.1",
             port=0,
             protocol="tls" if self.security.require_encryption else "tcp",
@@ -76,6 +77,7 @@ class LocalSource:
             allowed_failures=0,
             local_directory=self._folder,
         )
+        await self._scheduler
         return str(self._scheduler.address)
 
     def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
