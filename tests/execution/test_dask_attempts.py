@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from milo.execution.dask_attempts import Attempts
-from milo.execution.dask_cluster import _Elsewhere
 from milo.execution.dask_leases import Leases
+from milo.execution.dask_source import Elsewhere
 from milo.execution.placement import WorkerError
 
 from .fake_dask import FakeClient, answer, leases
@@ -18,7 +18,7 @@ from .fake_dask import FakeClient, answer, leases
 
 def made(client: FakeClient) -> tuple[Attempts, Leases]:
     held = leases(client)
-    return Attempts(client, held, _Elsewhere(), "tcp://scheduler"), held
+    return Attempts(client, held, Elsewhere(), "tcp://scheduler"), held
 
 
 async def begun(attempts: Attempts, token: str = "t") -> asyncio.Task[Any]:

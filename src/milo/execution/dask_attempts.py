@@ -6,8 +6,10 @@ import asyncio
 import pickle
 from typing import Any, NamedTuple
 
-from milo.execution.dask_leases import Lease, Leases, Source
-from milo.execution.dask_worker import BEGIN, CANCEL, MORE, large_apart
+from milo.execution.dask_held import large_apart
+from milo.execution.dask_leases import Leases
+from milo.execution.dask_source import Lease, Source
+from milo.execution.dask_worker import BEGIN, CANCEL, MORE
 from milo.execution.placement import WorkerError
 
 __all__ = ["Attempts", "News"]

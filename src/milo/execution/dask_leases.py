@@ -6,35 +6,18 @@ import asyncio
 import itertools
 import pickle
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
+from milo.execution.dask_source import Lease, Source
 from milo.execution.dask_worker import TOPIC, hold, process_here
 from milo.execution.placement import WorkerError
 from milo.log import log
 from milo.version import VERSION
 
-__all__ = ["Lease", "Leases", "Source", "versions_differ"]
+__all__ = ["Leases", "versions_differ"]
 
 _NO_WORKER_S = 30.0
-
-
-class Lease:
-    """One task that holds a thread.
-
-    Attributes:
-        worker: The address of the worker that runs it; empty before it does.
-        where: The worker, in words for people.
-        process: Its process, where that is the run's own.
-    """
-
-    def __init__(self, key: str, process: Any = None) -> None:
-        self.key = key
-        self.worker = ""
-        self.where = ""
-        self.process = process
-        self.future: Any = None
 
 
 class _Task:
@@ -45,31 +28,6 @@ class _Task:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return hold, self._args
-
-
-class Source(Protocol):
-    """What differs between a cluster of the run's own and somebody else's."""
-
-    most: int
-    """How many tasks are held at once."""
-    idle_s: float | None
-    """Seconds without an attempt after which a task ends."""
-    turn_s: float
-    """Seconds after which a task ends, though there are attempts for it."""
-    start_s: float | None
-    """Seconds within which a task begins; None where it may have to wait for others."""
-
-    def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
-        """Make room for one more task; returns the process that will run it, if it is known, and options of `submit`.
-
-        Raises WorkerError if that is not possible. Calls `lost` when the process ends, whenever that is.
-        """
-
-    def dropped(self, lease: Lease) -> None:
-        """The task is not needed any more, or its worker is gone."""
-
-    def failed(self, lease: Lease) -> tuple[str, str]:
-        """What became of the worker of a lease that was dropped, to follow its name, and a hint."""
 
 
 class Leases:

@@ -16,7 +16,7 @@ from typing import Any
 from distributed import Scheduler, Security
 
 from milo.errors import StateError
-from milo.execution.dask_leases import Lease
+from milo.execution.dask_source import Lease
 from milo.execution.exits import exit_reason, exit_words
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions

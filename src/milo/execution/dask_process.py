@@ -15,8 +15,9 @@ from typing import Any
 import dask
 from distributed import Worker
 
+from milo.execution import dask_worker  # noqa: F401 - what is sent names it
+from milo.execution.dask_held import keep_streams
 from milo.execution.dask_quiet import quieten
-from milo.execution.dask_worker import keep_streams
 from milo.execution.program import adopt_program
 
 __all__ = ["main"]
