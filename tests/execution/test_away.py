@@ -10,7 +10,7 @@ from milo.execution.away import DROPPED, Desk
 
 
 def attempt(lines: list[str]) -> Any:
-    return SimpleNamespace(emit=lambda job, stream, line: lines.append(line))
+    return SimpleNamespace(name="a", emit=lambda job, stream, line: lines.append(line))
 
 
 class FakeJob:
