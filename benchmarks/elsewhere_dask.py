@@ -33,7 +33,7 @@ def main() -> int:
     print("| shape | milo, ms a phase | bare, ms a task | ratio (range) |\n|---|---|---|---|")
     worst = 0.0
     with (
-        made(WORKERS, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster,
+        made(WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster,
         client_of(cluster) as client,
     ):
         address = f"dask:{cluster.scheduler_address}"

@@ -222,16 +222,23 @@ pipeline = build()
 HELPER = "def double(size):\n    return 2 * size\n\ndef first():\n    print('it runs')\n"
 
 
-@pytest.mark.parametrize("name", ["plain", "build", "site", "queue", "random", "test", "with-dash", "select"])
-def test_a_file_and_what_stands_beside_it_are_found_whatever_they_are_called(cli: Any, name: str) -> None:
+NAMES = ["plain", "build", "site", "queue", "random", "test", "with-dash", "select"]
+
+
+@pytest.mark.parametrize(
+    ("name", "executor"),
+    [*((name, "processes") for name in NAMES), ("queue", "dask"), ("random", "dask")],
+)
+def test_a_file_and_what_stands_beside_it_are_found_whatever_they_are_called(
+    cli: Any, name: str, executor: str
+) -> None:
     """Also where they are called like modules of the standard library."""
     folder = cli.folder / "some" / "dir"
     folder.mkdir(parents=True)
     (folder / f"{name}.py").write_text(MODULE)
     (folder / "helper.py").write_text(HELPER)
-    ran = cli.run(
-        "run", f"some/dir/{name}.py:build", "-p", "size=5", "--executor", "processes", "--no-journal"
-    )
+    target = f"some/dir/{name}.py:build"
+    ran = cli.run("run", target, "-p", "size=5", "--executor", executor, "--no-journal")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "sum | sum 15" in ran.stdout
 

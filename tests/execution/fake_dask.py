@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import milo
-from milo.execution.dask_cluster import _Elsewhere
 from milo.execution.dask_leases import Leases
+from milo.execution.dask_source import Elsewhere
 
 
 class FakeFuture:
@@ -52,6 +52,8 @@ class FakeClient:
         self.asked = 0
 
     def subscribe_topic(self, topic: str, handler: Callable[[Any], None]) -> None:
+        if self.status == "closed":
+            raise RuntimeError("Client is closed")
         self.handlers[topic] = handler
 
     def scheduler_info(self) -> dict[str, str]:
@@ -73,7 +75,7 @@ class FakeClient:
 
 
 def leases(client: FakeClient) -> Leases:
-    return Leases(client, _Elsewhere(), "run", "tcp://scheduler")
+    return Leases(client, Elsewhere(), "run", "tcp://scheduler")
 
 
 def answer(stays: bool = True, outcome: bytes = b"done") -> dict[str, Any]:

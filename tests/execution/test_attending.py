@@ -51,6 +51,12 @@ def test_output_that_is_not_captured_stays_there(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "there\n"
 
 
+def test_one_that_was_given_up_before_it_could_be_found_does_not_begin() -> None:
+    value, error = attend("t", errand(pytest.fail), Channel(), alone=False, given_up=lambda: True)
+    assert value is None
+    assert str(error) == "Phase 'a' was cancelled before it had begun."
+
+
 def test_it_hears_that_it_is_cancelled() -> None:
     channel = Channel()
 

@@ -10,12 +10,22 @@ from milo.execution.away import DROPPED, Desk
 
 
 def attempt(lines: list[str]) -> Any:
-    return SimpleNamespace(emit=lambda job, stream, line: lines.append(line))
+    return SimpleNamespace(name="a", emit=lambda job, stream, line: lines.append(line))
+
+
+class FakeJob:
+    dropped = False
+
+
+def job(*, dropped: bool = False) -> Any:
+    made = FakeJob()
+    made.dropped = dropped
+    return made
 
 
 def test_an_attempt_is_found_by_its_token_until_it_is_back() -> None:
     desk = Desk("d")
-    one, two = (desk.open(attempt([]), job=object()) for _ in range(2))  # type: ignore[arg-type]
+    one, two = (desk.open(attempt([]), job()) for _ in range(2))
     assert desk.find(two.token) is two
     assert desk.all() == [one, two]
     desk.close(two)
@@ -24,17 +34,21 @@ def test_an_attempt_is_found_by_its_token_until_it_is_back() -> None:
 
 def test_whoever_waits_for_an_abandoned_attempt_is_woken() -> None:
     desk = Desk("d")
-    job: Any = object()
-    trip = desk.open(attempt([]), job)
-    desk.abandon(object())  # type: ignore[arg-type]
-    desk.abandon(job)
+    abandoned = job()
+    trip = desk.open(attempt([]), abandoned)
+    desk.abandon(job())
+    desk.abandon(abandoned)
     assert trip.news.get(timeout=20) is DROPPED
     assert trip.news.empty()
 
 
+def test_an_attempt_that_was_abandoned_before_it_set_out_is_not_waited_for() -> None:
+    assert Desk("d").open(attempt([]), job(dropped=True)).news.get(timeout=20) is DROPPED
+
+
 def test_an_outcome_waits_for_the_lines_before_it() -> None:
     lines: list[str] = []
-    trip = Desk("d").open(attempt(lines), job=object())  # type: ignore[arg-type]
+    trip = Desk("d").open(attempt(lines), job())
     thread = threading.Thread(target=lambda: [trip.line("stdout", str(number)) for number in range(50)])
     thread.start()
     trip.wait_for_lines(50)

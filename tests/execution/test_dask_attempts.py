@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from milo.execution.dask_attempts import Attempts
-from milo.execution.dask_cluster import _Elsewhere
 from milo.execution.dask_leases import Leases
+from milo.execution.dask_source import Elsewhere
 from milo.execution.placement import WorkerError
 
 from .fake_dask import FakeClient, answer, leases
@@ -18,7 +18,7 @@ from .fake_dask import FakeClient, answer, leases
 
 def made(client: FakeClient) -> tuple[Attempts, Leases]:
     held = leases(client)
-    return Attempts(client, held, _Elsewhere(), "tcp://scheduler"), held
+    return Attempts(client, held, Elsewhere(), "tcp://scheduler"), held
 
 
 async def begun(attempts: Attempts, token: str = "t") -> asyncio.Task[Any]:
@@ -90,7 +90,7 @@ def test_lines_come_one_answer_after_the_other() -> None:
         attempts, _ = made(client)
         lines = [("stdout", "one")]
         some = {"status": "OK", "lines": pickle.dumps(lines), "heeds": True, "outcome": None}
-        client.scheduler.answers = [some, answer(), {}, {"status": "OK", "over": True}]
+        client.scheduler.answers = [some, answer()]
         attempt = await begun(attempts)
         client.begun(1)
         assert await attempt == (lines, True, None)

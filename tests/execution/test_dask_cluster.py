@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,25 @@ from milo import Phase, PhasePolicy, Pipeline, StateError
 from milo.execution import dask_cluster as dask_cluster_module
 from milo.execution import dask_leases
 from milo.execution.dask_cluster import _checked, _closed
+from milo.execution.placement import WorkerError
 
 from . import elsewhere
 from .on_dask import SKIP, run, scheduler, workers
 from .processes import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
+
+
+def lose_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run give a scheduler up after a second, once it was connected to it."""
+    connect = dask_cluster_module._client
+
+    async def impatient(address: str, security: Any) -> Any:
+        client = await connect(address, security)
+        client._timeout = 1.0
+        return client
+
+    monkeypatch.setattr(dask_cluster_module, "_client", impatient)
 
 
 def test_a_scheduler_that_cannot_be_reached_is_told_before_anything_runs(
@@ -105,7 +119,7 @@ def test_a_worker_of_another_python_is_told_of(caplog: pytest.LogCaptureFixture)
 def test_a_scheduler_that_goes_away_fails_the_attempts_and_the_run_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 1.0)
+    lose_patience(monkeypatch)
     started = tmp_path / "started"
     policy = PhasePolicy("retry", 1, 0.0, then="skip")
     with scheduler() as (process, address), workers(address, tmp_path):
@@ -133,6 +147,27 @@ def test_a_scheduler_that_goes_away_fails_the_attempts_and_the_run_ends(
     for name in ("a", "b"):
         assert f"The Dask scheduler at {address} went away" in result.state.phase(name).error
     assert result.state.phase("a").attempt == 2
+
+
+def test_a_scheduler_that_is_started_anew_runs_the_rest(tmp_path: Path) -> None:
+    with scheduler() as (process, address), workers(address, tmp_path), ExitStack() as anew:
+
+        def restart() -> None:
+            process.process.kill()
+            process.process.wait()
+            anew.enter_context(scheduler(int(address.rpartition(":")[2])))
+            anew.enter_context(workers(address, tmp_path))
+
+        # One that is sent while the connection is made again fails.
+        policy = PhasePolicy("retry", 5, 0.2, retry_on=(WorkerError,))
+        result = run(
+            Phase("a", elsewhere.pid),
+            Phase("restart", restart, runs_on="thread", depends_on=("a",)),
+            Phase("b", elsewhere.pid, depends_on=("restart",), timeout=30, policy=policy),
+            executor=f"dask:{address}",
+        )
+    assert result.ok
+    assert result.results["a"] != result.results["b"]
 
 
 def test_workers_that_are_restarted_fail_what_they_ran_and_run_the_rest(
@@ -167,7 +202,7 @@ def test_an_attempt_after_the_scheduler_was_given_up_fails_and_the_rest_of_the_r
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dask closes its client once it has waited long enough for the scheduler to come back."""
-    monkeypatch.setattr(dask_cluster_module, "_CONNECT_S", 1.0)
+    lose_patience(monkeypatch)
     started = tmp_path / "started"
     with scheduler() as (process, address), workers(address, tmp_path):
 

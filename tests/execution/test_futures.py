@@ -14,8 +14,11 @@ import pytest
 
 import milo
 from milo import Phase, PhasePolicy, Pipeline, PipelineError, current_phase
+from milo.execution.away import Desk
+from milo.execution.futures import FuturesPlace, _Summons
 
 from . import elsewhere
+from .test_away import attempt, job
 from .test_processes import SKIP, lines, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
@@ -135,6 +138,13 @@ def test_an_attempt_that_waits_in_a_busy_pool_is_withdrawn_at_its_limit(threads:
     release.set()
     threads.submit(int).result(60)
     assert ran == []
+
+
+def test_an_attempt_that_nobody_waits_for_any_more_does_not_begin(threads: ThreadPoolExecutor) -> None:
+    """Also where a pool takes it up before it is withdrawn."""
+    trip = Desk("d").open(attempt([]), job(dropped=True))
+    told = _Summons(FuturesPlace(threads), trip)()
+    assert str(told.error) == "Phase 'a' was given up."
 
 
 def test_a_pool_that_was_shut_down_fails_the_phase(threads: ThreadPoolExecutor) -> None:

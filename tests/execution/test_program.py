@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from pathlib import Path
 
 import pytest
 
-from milo.execution.program import FilesByName, files_by_name, refuse_while_importing_main
+from milo.execution.program import FilesByName, Unpickler, files_by_name, refuse_while_importing_main
 
 
 def test_a_module_is_found_by_its_name_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +34,18 @@ def test_modules_are_told_that_no_import_path_leads_to(
     files = files_by_name()
     assert files["milo_target_with"] == str(path)
     assert not {"json", "pytest", "milo"} & set(files)
+
+
+def test_a_program_that_cannot_be_loaded_says_why_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("raise LookupError('broken')")
+    monkeypatch.setattr(Unpickler, "main", {"init_main_from_path": str(path)})
+    asks = b"c__main__\nanswer\n."
+    for _ in range(2):
+        with pytest.raises(LookupError, match="broken"):
+            Unpickler(io.BytesIO(asks)).load()
 
 
 def test_a_process_that_is_no_worker_loads_no_program() -> None:

@@ -32,15 +32,14 @@ SCRIPT = """
 """
 
 
+def printed(script: str) -> str:
+    """What a program prints that has its own descriptors 1 and 2."""
+    program = [sys.executable, "-c", textwrap.dedent(script)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
 def test_everything_written_becomes_lines_in_order_and_the_descriptors_come_back() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [
+    assert printed(SCRIPT).splitlines() == [
         "a b c e df g h",
         "w",
         "('stdout', 'again')",
@@ -58,11 +57,47 @@ def test_no_line_of_a_handlers_own_ends_the_capture() -> None:
             print("still there")
         print(lines)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout == repr(["", "\0end", "\0", "end", "still there"]) + "\n"
+    assert printed(script) == repr(["", "\0end", "\0", "end", "still there"]) + "\n"
+
+
+def test_no_line_is_lost_however_long_they_take() -> None:
+    script = """
+        import threading, types
+        from milo.execution import redirect
+
+        waits = threading.Event()
+        lines = []
+
+        class Ended(threading.Event):
+            def wait(self, timeout=None):
+                if timeout is not None:
+                    return False  # any limit is over at once
+                waits.set()
+                return super().wait()
+
+        def slow(stream, line):
+            waits.wait(20)
+            lines.append(line)
+
+        redirect.threading = types.SimpleNamespace(Event=Ended, Thread=threading.Thread)
+        with redirect.redirected(slow):
+            print("one")
+            print("two")
+        print(lines)
+    """
+    assert printed(script) == repr(["one", "two"]) + "\n"
+
+
+def test_a_handler_that_closes_every_descriptor_holds_nobody_up() -> None:
+    script = """
+        import os
+        from milo.execution.redirect import redirected
+
+        try:
+            with redirected(lambda stream, line: None):
+                os.closerange(0, 1024)
+        except OSError:
+            os._exit(7)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=60, check=False)
+    assert done.returncode == 7

@@ -47,6 +47,15 @@ def ran(handler: Callable[..., Any]) -> Told:
     return told
 
 
+def test_one_that_is_cancelled_before_it_begins_is_told_of() -> None:
+    told = Told()
+    job = RemoteHost().run(Errand("build", 1, "run", True, 2.0, pytest.fail, (), {}), told)
+    job.cancel()
+    job.run()
+    assert told.ended.is_set()
+    assert str(told.error) == "Phase 'build' was cancelled before it had begun."
+
+
 def test_the_handler_knows_its_phase() -> None:
     def handler() -> tuple[object, ...]:
         phase = current_phase()

@@ -35,7 +35,14 @@ def cancel(token: str) -> None:
         job.cancel()
 
 
-def attend(token: str, errand: Errand, channel: Channel, *, alone: bool) -> tuple[Any, BaseException | None]:
+def attend(
+    token: str,
+    errand: Errand,
+    channel: Channel,
+    *,
+    alone: bool,
+    given_up: Callable[[], bool] = lambda: False,
+) -> tuple[Any, BaseException | None]:
     """Run an attempt to its end; returns its outcome when all its lines have been told.
 
     Args:
@@ -43,11 +50,14 @@ def attend(token: str, errand: Errand, channel: Channel, *, alone: bool) -> tupl
         errand: What to run.
         channel: Where its lines go.
         alone: Whether the process runs nothing else meanwhile, so that all that it writes is the attempt's.
+        given_up: Whether it was given up before `cancel` could find it.
     """
     told = _Told(token, channel)
     host = RemoteHost(coroutines=_coroutines)
     _running[token] = job = host.run(errand, told)
     try:
+        if given_up():
+            job.cancel()
         with _captured(told, host, alone=alone) if errand.capture else nullcontext():
             job.run()
             told.ended.wait()

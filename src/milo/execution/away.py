@@ -67,6 +67,9 @@ class Desk:
         trip = Trip(f"{self._name}-{next(self._numbers)}", work, job)
         self._trips[trip.token] = trip
         self._by_job[job] = trip
+        if job.dropped:
+            # Abandoned before it could be found here: to pack what it is given may have taken its time.
+            trip.news.put(DROPPED)
         return trip
 
     def close(self, trip: Trip) -> None:

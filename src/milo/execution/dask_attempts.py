@@ -6,8 +6,10 @@ import asyncio
 import pickle
 from typing import Any, NamedTuple
 
-from milo.execution.dask_leases import Lease, Leases, Source
-from milo.execution.dask_worker import BEGIN, CANCEL, MORE, large_apart
+from milo.execution.dask_held import large_apart
+from milo.execution.dask_leases import Leases
+from milo.execution.dask_source import Lease, Source
+from milo.execution.dask_worker import BEGIN, CANCEL, MORE
 from milo.execution.placement import WorkerError
 
 __all__ = ["Attempts", "News"]
@@ -59,14 +61,11 @@ class Attempts:
             self._leases.drop(lease)
 
     async def more(self, token: str, name: str) -> News:
-        """What comes next of an attempt. Raises WorkerError when its worker has ended."""
+        """What comes next of an attempt. Raises WorkerError when its worker has ended, or has given it up."""
         lease = self._held.get(token)
         if lease is None:
             raise WorkerError(f"Phase {name!r} was given up.")
-        reply = await self._ask(lease, token, name, {"op": MORE, "token": token})
-        if reply.get("over"):
-            raise await self._lost(lease, name)
-        return self._news(lease, token, reply)
+        return self._news(lease, token, await self._ask(lease, token, name, {"op": MORE, "token": token}))
 
     async def cancel(self, token: str) -> None:
         """Tell an attempt to end."""
@@ -110,7 +109,7 @@ class Attempts:
         reply = replies[lease.worker]
         if isinstance(reply, bytes):
             self._held.pop(token, None)
-            raise await self._lost(lease, name) from pickle.loads(reply)
+            raise self._lost(lease, name) from pickle.loads(reply)
         if reply.get("dropped"):
             self.give_up(token)
             raise WorkerError(
@@ -119,9 +118,9 @@ class Attempts:
             )
         return dict(reply)
 
-    async def _lost(self, lease: Lease, name: str) -> WorkerError:
+    def _lost(self, lease: Lease, name: str) -> WorkerError:
         self._leases.drop(lease)
-        became, hint = await self._source.failed(lease)
+        became, hint = self._source.failed(lease)
         return WorkerError(
             f"The Dask worker {lease.where} {became} before phase {name!r} was done.",
             hint=hint,

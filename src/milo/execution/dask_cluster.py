@@ -12,8 +12,9 @@ from distributed import Client
 
 from milo.errors import StateError
 from milo.execution.dask_attempts import Attempts
-from milo.execution.dask_leases import Lease, Leases, Source, versions_differ
+from milo.execution.dask_leases import Leases, versions_differ
 from milo.execution.dask_local import LocalSource
+from milo.execution.dask_source import MOST_ELSEWHERE, Elsewhere, Lease, Source
 from milo.execution.placement import WorkerError
 from milo.log import log
 
@@ -23,8 +24,6 @@ _CONNECT_S = 10.0
 _MARGIN_S = 1.0
 _CLOSE_S = 3.0
 _DISTRIBUTION = "milo-pipelines"
-# Each attempt that runs has a connection from the scheduler to its worker, which has 512 of them for everybody.
-_MOST = 256
 
 
 class Cluster:
@@ -69,7 +68,7 @@ async def connected(address: str | None, most: int, name: str, inside: str = "")
         StateError: It cannot be reached, has no workers, its workers cannot run phases, or the caller holds one of
             its threads.
     """
-    source: Any = _Elsewhere() if address is not None else LocalSource(most)
+    source: Any = Elsewhere() if address is not None else LocalSource(most)
     client = leases = None
     try:
         if address is None:
@@ -79,8 +78,8 @@ async def connected(address: str | None, most: int, name: str, inside: str = "")
             raise _holds_already(address)
         leases = Leases(client, source, name, address)
         threads = most
-        if isinstance(source, _Elsewhere):
-            threads = min(_MOST, await _checked(client, leases))
+        if isinstance(source, Elsewhere):
+            threads = min(MOST_ELSEWHERE, await _checked(client, leases))
         return Cluster(client, leases, source, threads, address)
     except BaseException:
         await _closed(client, source, leases)
@@ -122,8 +121,10 @@ async def _client(address: str, security: Any) -> Any:
         # Whoever listens there and says nothing is waited for by Dask without end.
         async with asyncio.timeout(_CONNECT_S + _MARGIN_S):
             return await client
-    except Exception as reason:
+    except BaseException as reason:
         await _close(client)
+        if not isinstance(reason, Exception):
+            raise  # the run was called off
         told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
         raise StateError(
             f"The Dask scheduler at {address} cannot be reached: {told}.",
@@ -154,26 +155,3 @@ async def _checked(client: Any, leases: Leases) -> int:
                 platform.python_version(),
             )
     return sum((await client.nthreads()).values())
-
-
-class _Elsewhere:
-    """Somebody else's cluster: its threads are borrowed for a while."""
-
-    most = _MOST
-    # A thread that nothing is asked of goes back, and so does one after a while: others may wait for it.
-    idle_s = 1.0
-    turn_s = 5.0
-    start_s = None
-
-    def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
-        """Dask chooses the worker."""
-        return None, {}
-
-    def dropped(self, lease: Lease) -> None:
-        """Its worker hears of it through Dask."""
-
-    async def failed(self, lease: Lease) -> tuple[str, str]:
-        return "ended or was restarted", "What the phase has done there is not known."
-
-    async def close(self) -> None:
-        """It goes on."""

@@ -6,35 +6,18 @@ import asyncio
 import itertools
 import pickle
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
+from milo.execution.dask_source import Lease, Source
 from milo.execution.dask_worker import TOPIC, hold, process_here
 from milo.execution.placement import WorkerError
 from milo.log import log
 from milo.version import VERSION
 
-__all__ = ["Lease", "Leases", "Source", "versions_differ"]
+__all__ = ["Leases", "versions_differ"]
 
 _NO_WORKER_S = 30.0
-
-
-class Lease:
-    """One task that holds a thread.
-
-    Attributes:
-        worker: The address of the worker that runs it; empty before it does.
-        where: The worker, in words for people.
-        process: Its process, where that is the run's own.
-    """
-
-    def __init__(self, key: str, process: Any = None) -> None:
-        self.key = key
-        self.worker = ""
-        self.where = ""
-        self.process = process
-        self.future: Any = None
 
 
 class _Task:
@@ -45,31 +28,6 @@ class _Task:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return hold, self._args
-
-
-class Source(Protocol):
-    """What differs between a cluster of the run's own and somebody else's."""
-
-    most: int
-    """How many tasks are held at once."""
-    idle_s: float | None
-    """Seconds without an attempt after which a task ends."""
-    turn_s: float
-    """Seconds after which a task ends, though there are attempts for it."""
-    start_s: float | None
-    """Seconds within which a task begins; None where it may have to wait for others."""
-
-    def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
-        """Make room for one more task; returns the process that will run it, if it is known, and options of `submit`.
-
-        Raises WorkerError if that is not possible. Calls `lost` when the process ends, whenever that is.
-        """
-
-    def dropped(self, lease: Lease) -> None:
-        """The task is not needed any more, or its worker is gone."""
-
-    async def failed(self, lease: Lease) -> tuple[str, str]:
-        """What became of the lease's worker, to follow its name, and a hint."""
 
 
 class Leases:
@@ -87,15 +45,18 @@ class Leases:
         self._source = source
         self._name = name
         self._address = address
-        self._cluster = str(client.scheduler_info()["id"])
         self._numbers = itertools.count(1)
         self._all: dict[str, Lease] = {}
         self._free: list[Lease] = []
         self._waiting: deque[asyncio.Future[Lease]] = deque()
         self._telling: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks only weakly
         self._closed = False
-        client.subscribe_topic(TOPIC, self._on_start)
-        client.subscribe_topic("all", self._on_change)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hear of what begins, and of workers that end."""
+        self._client.subscribe_topic(TOPIC, self._on_start)
+        self._client.subscribe_topic("all", self._on_change)
 
     async def warm(self) -> None:
         """Wait until some worker is ready. Raises WorkerError if none is."""
@@ -109,7 +70,7 @@ class Leases:
             self._client.unsubscribe_topic(TOPIC)
             self._client.unsubscribe_topic("all")
         for lease in list(self._all.values()):
-            self.drop(lease)
+            self._forget(lease)
         self._fail_all(WorkerError("The run has ended."))
 
     async def take(self) -> Lease:
@@ -160,16 +121,11 @@ class Leases:
         key = f"{self._name}-{next(self._numbers)}"
         process, options = self._source.open(key, lambda error: self._ended(key, error))
         lease = Lease(key, process)
-        # Opened by the worker alone: the scheduler's environment may be one without milo.
-        task = pickle.dumps(
-            _Task(key, self._source.idle_s, self._source.turn_s, process_here(), self._cluster)
-        )
         try:
-            lease.future = self._client.submit(pickle.loads, task, key=key, pure=False, retries=0, **options)
-        except Exception as reason:
-            # The client is closed, whatever Dask calls that.
+            lease.future = self._submitted(key, options)
+        except WorkerError:
             self._source.dropped(lease)
-            raise self._gone() from reason
+            raise
         self._all[key] = lease
         loop = asyncio.get_running_loop()
 
@@ -181,6 +137,21 @@ class Leases:
         lease.future.add_done_callback(done)
         if self._source.start_s is not None:
             loop.call_later(self._source.start_s, self._overdue, lease)
+
+    def _submitted(self, key: str, options: dict[str, Any]) -> Any:
+        """Hand a task to Dask. Raises WorkerError if the client is closed."""
+        try:
+            # Each time: a scheduler that was started anew knows of nobody who listens.
+            self._listen()
+            scheduler = str(self._client.scheduler_info()["id"])
+            call = _Task(key, self._source.idle_s, self._source.turn_s, process_here(), scheduler)
+            # Opened by the worker alone: the scheduler's environment may be one without milo.
+            return self._client.submit(
+                pickle.loads, pickle.dumps(call), key=key, pure=False, retries=0, **options
+            )
+        except Exception as reason:
+            # The client is closed, whatever Dask calls that.
+            raise self._gone() from reason
 
     def _overdue(self, lease: Lease) -> None:
         if not lease.worker:
@@ -209,7 +180,7 @@ class Leases:
         if lease is None:
             return
         started = bool(lease.worker)
-        self.drop(lease)
+        self._forget(lease)
         if self._client.status != "running":
             self._fail_all(self._gone())
         elif error is not None and not started:
@@ -229,13 +200,12 @@ class Leases:
         if lease.worker:
             # What was sent to it before fails by itself; a thread that holds nothing goes back after a moment.
             self.drop(lease)
-            self._open_some()
             return
         lease.worker = told["worker"]
         lease.where = f"{told['worker']} (process {told['pid']} on {told['host']})"
         differ = versions_differ({lease.where: told["milo"]})
         if differ:
-            self.drop(lease)
+            self._forget(lease)
             self._fail_one(WorkerError(differ[0], hint=differ[1]))
             return
         self.hand_on(lease)
@@ -246,7 +216,7 @@ class Leases:
         if not isinstance(told, dict) or told.get("action") != "remove-worker":
             return
         for lease in [lease for lease in self._free if lease.worker == told.get("worker")]:
-            self.drop(lease)
+            self._forget(lease)
 
     def hand_on(self, lease: Lease) -> None:
         """Let the next one have it."""
@@ -272,6 +242,11 @@ class Leases:
             self._fail_one(error)
 
     def drop(self, lease: Lease) -> None:
+        """Give a task up; whoever waits may have another in its place."""
+        self._forget(lease)
+        self._open_some()
+
+    def _forget(self, lease: Lease) -> None:
         """Let Dask forget a task: if it runs, its worker hears of it, and it is not begun again elsewhere."""
         if self._all.pop(lease.key, None) is None:
             return

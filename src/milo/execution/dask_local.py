@@ -7,10 +7,8 @@ import importlib.util
 import itertools
 import os
 import pickle
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,18 +16,18 @@ from typing import Any
 from distributed import Scheduler, Security
 
 from milo.errors import StateError
-from milo.execution.dask_leases import Lease
+from milo.execution.dask_source import Lease
 from milo.execution.exits import exit_reason, exit_words
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions
 from milo.execution.pipes import exit_notice
 from milo.execution.placement import WorkerError
 from milo.execution.program import program_here, start_process
+from milo.execution.scratch import Scratch
 
 __all__ = ["LocalSource"]
 
 _MODULE = "milo.execution.dask_process"
-_FORGET_S = 1.0
 
 
 class LocalSource:
@@ -49,6 +47,7 @@ class LocalSource:
         secure = importlib.util.find_spec("cryptography") is not None
         security: Any = Security
         self.security = security.temporary() if secure else security(require_encryption=False)
+        self._scratch: Scratch | None = None
         self._folder = ""
         self._numbers = itertools.count(1)
         self._processes: set[_Process] = set()
@@ -57,7 +56,8 @@ class LocalSource:
     async def start(self) -> str:
         """Start the scheduler; returns its address. Raises StateError if that is not possible."""
         try:
-            self._folder = tempfile.mkdtemp(prefix="milo-dask-")
+            self._scratch = Scratch("milo-dask-")
+            self._folder = self._scratch.path
             return await self._started()
         except OSError as error:
             raise StateError(
@@ -66,7 +66,8 @@ class LocalSource:
             ) from error
 
     async def _started(self) -> str:
-        self._scheduler = await Scheduler(
+        # Known before it is awaited: if that is called off, it is closed all the same.
+        self._scheduler = Scheduler(
             host="127.0.0.1",
             port=0,
             protocol="tls" if self.security.require_encryption else "tcp",
@@ -76,6 +77,7 @@ class LocalSource:
             allowed_failures=0,
             local_directory=self._folder,
         )
+        await self._scheduler
         return str(self._scheduler.address)
 
     def open(self, key: str, lost: Callable[[WorkerError], None]) -> tuple[Any, dict[str, Any]]:
@@ -103,10 +105,9 @@ class LocalSource:
         lease.process.kill()
         self._processes.discard(lease.process)
 
-    async def failed(self, lease: Lease) -> tuple[str, str]:
+    def failed(self, lease: Lease) -> tuple[str, str]:
         """How its process has ended."""
-        status = await lease.process.status()
-        return exit_words(status), exit_reason(status)
+        return exit_words(lease.process.status), exit_reason(lease.process.status)
 
     def kill(self, lease: Lease) -> None:
         """Kill the process of an attempt, with all that it has started."""
@@ -114,18 +115,22 @@ class LocalSource:
 
     async def close(self) -> None:
         """End everything."""
-        for process in list(self._processes):
-            process.kill()
-        if self._scheduler is not None:
-            await self._scheduler.close()
-        for process in list(self._processes):
-            await process.status()
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            for process in list(self._processes):
+                process.kill()
+            if self._scheduler is not None:
+                await self._scheduler.close()
+        finally:
+            # Also where this takes so long that it is called off.
+            if self._scratch is not None:
+                self._scratch.remove()
 
 
 class _Process:
     """A worker process. For the loop's thread alone.
+
+    Attributes:
+        status: Its exit status, once it has ended.
 
     Raises:
         OSError: It cannot be started.
@@ -150,7 +155,7 @@ class _Process:
         guard.descriptor()
         guard.add(self.pid)
         self._exit = exit_notice(self.pid)
-        self._ended = asyncio.get_running_loop().create_future()
+        self.status: int | None = None
         self._connection = Connection(ours.detach())
         try:
             self._connection.send_bytes(pickle.dumps({**told, "stderr": real}))
@@ -162,33 +167,20 @@ class _Process:
         asyncio.get_running_loop().add_reader(self._exit, self._on_exit, lost)
 
     def _on_exit(self, lost: Callable[[], None]) -> None:
-        self._bury()
+        # What it has left behind in its session.
+        self.kill()
         lost()
 
     def kill(self) -> None:
-        """End it, and whatever is in its session."""
-        if not self._ended.done():
-            kill_sessions([self.pid])
-            self._bury()
-
-    def _bury(self) -> None:
-        if self._ended.done():
+        """End it, and whatever is in its session; safe any number of times."""
+        if self.status is not None:
             return
         asyncio.get_running_loop().remove_reader(self._exit)
-        # Whatever it has left behind in its session.
         kill_sessions([self.pid])
-        status = self._process.wait()
+        self.status = self._process.wait()
         guard.remove(self.pid)
         os.close(self._exit)
         self._connection.close()
-        self._ended.set_result(status)
-
-    async def status(self) -> int:
-        """Its exit status, once it has ended; it is ended if it does not do so by itself."""
-        if not self._ended.done():
-            await asyncio.wait({self._ended}, timeout=_FORGET_S)
-            self.kill()
-        return int(self._ended.result())
 
     def not_started(self) -> WorkerError:
         """What to say of one that has ended before it was ready."""
@@ -196,6 +188,6 @@ class _Process:
             lines = file.read().strip().splitlines()
         told = f" It wrote: {lines[-1]}" if lines else ""
         return WorkerError(
-            f"A Dask worker process did not start: it {exit_words(self._ended.result())}.{told}",
+            f"A Dask worker process did not start: it {exit_words(self.status or 0)}.{told}",
             hint=f"It is started with {sys.executable!r} and this program's import path.",
         )

@@ -11,6 +11,13 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
+# All that is needed, before the program's own import path counts.
+import dask
+from distributed import Worker
+
+from milo.execution import dask_worker  # noqa: F401 - what is sent names it
+from milo.execution.dask_held import keep_streams
+from milo.execution.dask_quiet import quieten
 from milo.execution.program import adopt_program
 
 __all__ = ["main"]
@@ -38,11 +45,6 @@ def _end_with_run(connection: Connection) -> None:
 
 
 async def _work(told: dict[str, Any]) -> None:
-    import dask
-    from distributed import Worker
-
-    from milo.execution.dask_quiet import quieten
-
     quieten()
     dask.config.set({"distributed.worker.profile.enabled": False})
     async with Worker(
@@ -59,4 +61,5 @@ async def _work(told: dict[str, Any]) -> None:
         # From now on it is the run that tells of what goes wrong here; until now it went to a file.
         os.dup2(told["stderr"], 2)
         os.close(told["stderr"])
+        keep_streams()
         await worker.finished()

@@ -125,6 +125,9 @@ class _Summons:
 
     def __call__(self) -> _Here:
         trip = self._trip
+        if trip.job.dropped:
+            # Whoever waited for it is just about to withdraw it.
+            return _Here(None, WorkerError(f"Phase {trip.work.name!r} was given up."))
         return trip.job.host.context.copy().run(_run_here, trip)
 
     def __reduce__(self) -> tuple[Any, ...]:

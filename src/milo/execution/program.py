@@ -104,7 +104,12 @@ class Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module in _MAIN and Unpickler.main is not None:
             main, Unpickler.main = Unpickler.main, None
-            _import_main(main)
+            try:
+                _import_main(main)
+            except BaseException:
+                # The next one who asks for it has to hear the same reason.
+                Unpickler.main = main
+                raise
         return super().find_class(module, name)
 
 

@@ -15,7 +15,6 @@ __all__ = ["redirected"]
 
 _CHUNK = 65536
 _STREAMS = {"stdout": 1, "stderr": 2}
-_REST_S = 5.0
 
 Emit = Callable[[str, str], None]
 
@@ -70,7 +69,8 @@ def _one(stream: str, descriptor: int, mark: bytes, emit: Emit) -> Iterator[Fram
         os.close(before)
         # Who was left behind may have the pipe open for ever: its end is written into it.
         frames.write(end)
-        done.wait(_REST_S)
+        # Without a limit: whoever takes the lines may be stopped for a while, and none shall be lost.
+        done.wait()
         os.close(write)
 
 
@@ -87,12 +87,16 @@ def _read(stream: str, read: int, mark: bytes, emit: Emit, end: str, done: threa
         for line in lines:
             emit(stream, line)
 
-    with open(read, "rb", buffering=0) as pipe:
-        # Read on after the end: whoever was left behind must neither be held up nor killed by it.
-        while data := pipe.read(_CHUNK):
-            for printed, line in () if done.is_set() else unframed.feed(data):
-                if line == end:
-                    give(splitter.feed(decoder.decode(b"", True)) + splitter.flush())
-                    done.set()
-                    break
-                give([line] if line is not None else splitter.feed(decoder.decode(printed)))
+    try:
+        with open(read, "rb", buffering=0) as pipe:
+            # Read on after the end: whoever was left behind must neither be held up nor killed by it.
+            while data := pipe.read(_CHUNK):
+                for printed, line in () if done.is_set() else unframed.feed(data):
+                    if line == end:
+                        give(splitter.feed(decoder.decode(b"", True)) + splitter.flush())
+                        done.set()
+                        break
+                    give([line] if line is not None else splitter.feed(decoder.decode(printed)))
+    finally:
+        # Nobody waits for lines that cannot come any more.
+        done.set()

@@ -117,6 +117,18 @@ class RemoteJob(Job):
         super().__init__(host, _NoTask(), Call(work, (), None, None, errand.linger))  # type: ignore[arg-type]
         self._report = report
         self._heeds = False
+        self._begun = False
+
+    def run(self) -> None:
+        super().run()
+        if not self._begun:
+            # Cancelled before: whoever waits for its outcome would wait for ever.
+            error = WorkerError(f"Phase {self.call.fn.name!r} was cancelled before it had begun.")  # type: ignore[attr-defined]
+            self.host.complete(self, None, error, carry=False)
+
+    def _invoke(self) -> tuple[Any, BaseException | None]:
+        self._begun = True
+        return super()._invoke()
 
     @property
     def heeds(self) -> bool:
