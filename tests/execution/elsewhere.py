@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -133,6 +134,10 @@ def spoils_streams() -> None:
     elif how == "stream":
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             stream.close()
+    elif how == "detached":
+        sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding="latin-1")
+    elif how == "wrapped":
+        sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="latin-1")
     elif how == "redirected":
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - left open on purpose
@@ -145,6 +150,16 @@ def uses_streams() -> tuple[int, str]:
     os.write(1, b"written\n")
     print("wrong", file=sys.stderr)
     return os.getpid(), sys.stdin.read()
+
+
+def logs_without_stdout() -> None:
+    sys.stdout.close()
+    current_phase().log("logged")
+
+
+def prints_any_text() -> None:
+    print("ä\udc80")
+    print("ö", file=sys.stderr)
 
 
 def closes_all() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from milo import Phase
+import milo
+from milo import Phase, Pipeline
 from milo.execution import process_handle, program
 
 from . import elsewhere
@@ -60,6 +62,24 @@ def test_a_worker_that_hangs_up_and_goes_on_is_ended_and_says_that(monkeypatch: 
     error = run(Phase("a", elsewhere.hangs_up)).state.phase("a").error
     assert "It had closed its connection to the run" in error
     assert "memory" not in error
+
+
+def test_an_attempt_whose_output_cannot_be_passed_on_takes_its_worker_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its outcome must not be taken for that of the next one."""
+
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    pipeline = Pipeline(
+        "p", Phase("a", elsewhere.prints, policy=SKIP), Phase("b", elsewhere.pid, depends_on=("a",))
+    )
+    result = milo.run(pipeline, executor="processes")
+    assert "cannot be passed on to stdout: [Errno 32] Broken pipe" in result.state.phase("a").error
+    assert isinstance(result.results["b"], int)
 
 
 def test_last_words_arrive() -> None:

@@ -74,6 +74,16 @@ def test_output_that_is_not_captured_passes_through(capsys: pytest.CaptureFixtur
     assert told.err == "wrong\n"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_any_text_arrives_whatever_the_program_prints_in(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    result = run(Phase("a", elsewhere.prints_any_text))
+    assert lines(result, "a") == [r"ä\udc80"]
+    assert lines(result, "a", "stderr") == ["ö"]
+
+
 def test_a_line_is_there_while_the_handler_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
     seen: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import textwrap
 import pytest
 
 from milo import Phase
+from milo.execution.streams import pass_through
 
 from . import elsewhere
 from .test_processes import SKIP, lines, run
@@ -17,7 +19,7 @@ from .test_processes import SKIP, lines, run
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
 
 
-@pytest.mark.parametrize("how", ["descriptor", "stream", "redirected", "gone"])
+@pytest.mark.parametrize("how", ["descriptor", "stream", "detached", "wrapped", "redirected", "gone"])
 def test_what_an_attempt_has_closed_is_open_for_the_next(how: str) -> None:
     result = run(
         Phase("where", elsewhere.pid),
@@ -27,6 +29,19 @@ def test_what_an_attempt_has_closed_is_open_for_the_next(how: str) -> None:
     assert lines(result, "next") == ["printed", "written"]
     assert lines(result, "next", "stderr") == ["wrong"]
     assert result.results["next"] == (result.results["where"], "")
+
+
+def test_a_line_is_logged_without_a_stream_to_put_it_in_order_with() -> None:
+    assert lines(run(Phase("a", elsewhere.logs_without_stdout)), "a") == ["logged"]
+
+
+def test_text_passes_through_as_far_as_the_stream_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    pass_through("stdout", "a\nä")
+    assert written.getvalue() == b"a\n\\xe4"
+    monkeypatch.setattr(sys, "stdout", None)
+    pass_through("stdout", "nowhere")
 
 
 def test_a_worker_whose_every_descriptor_was_closed_fails_its_phase_alone() -> None:

@@ -10,12 +10,13 @@ import signal
 import sys
 import threading
 import time
+from typing import NoReturn
 
 from milo.execution.exits import HUNG_UP, exit_reason, exit_words
 from milo.execution.framing import new_mark
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.guard import guard
-from milo.execution.guard_process import kill_sessions, still_ours
+from milo.execution.guard_process import kill_sessions, signal_group, still_ours
 from milo.execution.link import Link, wide_pipe
 from milo.execution.outlet import Outlet
 from milo.execution.pipes import exit_notice, has_exited
@@ -106,12 +107,28 @@ class Worker:
 
         Raises:
             NotTakenError: It had died after an attempt before this one; this one was not begun.
-            WorkerError: The process has ended before the attempt.
+            WorkerError: The process has ended before the attempt, or what was printed there cannot be passed on.
         """
         self._heeds = False
         for outlet in self._outlets.values():
             outlet.open(work, job)
         forget = job.on_cancel(self._wake)
+        try:
+            outcome = self._outcome(job, errand)
+            if outcome is None:
+                self._bury(work)
+            for outlet in self._outlets.values():
+                outlet.close()
+            return outcome
+        except BaseException:
+            # It may still be at the attempt, whose outcome must not be taken for that of another one.
+            self.kill()
+            raise
+        finally:
+            forget()
+
+    def _outcome(self, job: Job, errand: bytes) -> bytes | bytearray | None:
+        """Have an attempt run; returns its packed outcome, or None when the process has ended without one."""
         try:
             self._wait_ready(job)
             self._hand_over(errand)
@@ -119,14 +136,7 @@ class Worker:
             if not self._quiet:
                 self._drain()
         except (EOFError, OSError):
-            outcome = None
-        finally:
-            forget()
-        if outcome is None:
-            self._bury(work, job)
-        for outlet in self._outlets.values():
-            outlet.close()
-        assert outcome is not None
+            return None
         return outcome
 
     def _wait_ready(self, job: Job) -> None:
@@ -148,8 +158,8 @@ class Worker:
             self.usable = False
             raise NotTakenError from reason
 
-    def _attend(self, job: Job) -> bytes | bytearray | None:
-        """Look after the attempt until its outcome is there; None when the process has ended without one."""
+    def _attend(self, job: Job) -> bytes | bytearray:
+        """Look after the attempt until its outcome is there."""
         kill_at = math.inf
         while True:
             if job.cancelled and kill_at == math.inf:
@@ -224,7 +234,6 @@ class Worker:
                     found = True
                 else:
                     self._poll.unregister(descriptor)
-                    outlet.ended = True
         return found
 
     def _drain(self) -> None:
@@ -234,8 +243,8 @@ class Worker:
             if not self._read({descriptor for descriptor, _ in self._poll.poll(0)}):
                 return
 
-    def _bury(self, work: Work, job: Job) -> None:
-        """The process has ended: end what it has started, and say what became of it."""
+    def _bury(self, work: Work) -> NoReturn:
+        """The process has ended: end what it has started, and raise what became of it."""
         self.usable = False
         self._drain()
         last = [outlet.last for outlet in self._outlets.values() if outlet.last]
@@ -273,7 +282,7 @@ class Worker:
         self.usable = False
         with self._lock:
             if not self._ended:
-                os.killpg(self.pid, signal.SIGKILL)
+                signal_group(self.pid, signal.SIGKILL)
 
     def let_go(self) -> None:
         """Let the process end by itself."""

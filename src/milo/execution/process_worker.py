@@ -18,8 +18,8 @@ from milo.execution.groups import Led, ProcessGroups, current_groups
 from milo.execution.link import Link
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler, adopt_program
-from milo.execution.remote import Errand, RemoteHost, RemoteJob, flush_streams, packed_outcome
-from milo.execution.streams import Streams
+from milo.execution.remote import Errand, RemoteHost, RemoteJob, packed_outcome
+from milo.execution.streams import PLAIN_TEXT, Streams, flush
 
 __all__ = ["main"]
 
@@ -122,9 +122,7 @@ class Worker:
 
     def line(self, stream: str, line: str) -> None:
         """Tell a line between what is printed to the same stream before and after it."""
-        target = getattr(sys, stream)
-        if target is not None:
-            target.flush()
+        flush(stream)
         self._frames[stream].write(line)
 
     def heeds(self) -> None:
@@ -168,7 +166,7 @@ def _end_fork(error: BaseException | None) -> NoReturn:
     elif error is not None:
         traceback.print_exception(error)
         status = 1
-    flush_streams()
+    flush()
     os._exit(status & 0xFF)
 
 
@@ -180,7 +178,9 @@ def main(descriptor: int) -> None:
     (answers,) = NUMBER.unpack(told)
     os.set_inheritable(descriptor, False)
     os.set_inheritable(answers, False)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever encoding the program prints in: this is read by the run alone.
+        stream.reconfigure(**PLAIN_TEXT)  # type: ignore[union-attr]
     worker = Worker(Link(descriptor, answers))
     try:
         worker.serve()

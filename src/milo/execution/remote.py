@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from milo.execution.coroutines import CoroutineThread
 from milo.execution.placement import Work, WorkerError
+from milo.execution.streams import flush
 from milo.saga.effects import Call, SagaCancelled
 from milo.saga.ports import Job
 
@@ -21,7 +21,6 @@ __all__ = [
     "RemoteJob",
     "Report",
     "errand_of",
-    "flush_streams",
     "opened_outcome",
     "packed_errand",
     "packed_outcome",
@@ -159,7 +158,7 @@ class RemoteHost:
             # In a saga they would mean that the saga itself is dropped or cancelled.
             name = type(error).__name__
             error = RuntimeError(f"The handler of phase {job.call.fn.name!r} raised {name}.")  # type: ignore[attr-defined]
-        flush_streams()
+        flush()
         assert isinstance(job, RemoteJob)
         job._report.outcome(value, error)
 
@@ -169,14 +168,6 @@ class RemoteHost:
 
     def abandon(self, job: Job) -> None:
         """Whoever gives up an attempt ends its process."""
-
-
-def flush_streams() -> None:
-    """Write what the handler's prints have left in the buffers."""
-    for stream in (sys.stdout, sys.stderr):
-        # A stream that the handler has closed has nothing left.
-        with suppress(AttributeError, ValueError, OSError):
-            stream.flush()
 
 
 def packed_outcome(
