@@ -57,6 +57,23 @@ def heeds() -> None:
     print("heeded")
 
 
+def listens() -> None:
+    """Says so when it may be told to end, and when it was."""
+    if not current_phase().cancelled:
+        print("listening")
+    while not current_phase().cancelled:
+        time.sleep(0.005)
+    print("heeded")
+
+
+def listens_after(heard: Path) -> None:
+    """Listens when there is a file that says that what it has printed was heard."""
+    print("before")
+    while not heard.exists():
+        time.sleep(0.005)
+    listens()
+
+
 def busy() -> None:
     """Ignores what it is told, and so does what it has started."""
     subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1000; done"])

@@ -16,7 +16,7 @@ import milo
 from milo import Phase, PhasePolicy, Pipeline, PipelineError, current_phase
 
 from . import elsewhere
-from .test_processes import SKIP, lines, run
+from .test_processes import SKIP, cancelled_at, lines, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
 
@@ -63,13 +63,9 @@ def test_current_phase_retries_and_coroutines_work_there(pool: ProcessPoolExecut
     assert result.results["b"] == "b"
 
 
-def test_a_limit_is_told_there(
-    pool: ProcessPoolExecutor, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
-    pool.submit(elsewhere.pid).result(60)
-    result = run(Phase("a", elsewhere.heeds, timeout=0.5, policy=SKIP), executor=pool)
-    assert lines(result, "a") == ["heeded"]
+def test_a_handler_that_listens_ends_by_itself(pool: ProcessPoolExecutor) -> None:
+    result = cancelled_at("listening", Phase("a", elsewhere.listens), executor=pool)
+    assert lines(result, "a") == ["listening", "heeded"]
 
 
 def test_a_broken_pool_fails_its_phases_with_the_reason(pool: ProcessPoolExecutor) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import milo
 from milo import Phase, Pipeline
 from milo.execution import process_handle, program
+from milo.execution.process_handle import Worker
+from milo.execution.remote import opened_outcome, packed_errand
 
 from . import elsewhere
 from .processes import Mark, eventually, needs_proc
@@ -119,6 +124,37 @@ def test_a_fork_that_is_left_behind_ends_with_the_run(mark: Mark, monkeypatch: p
     result = run(Phase("a", elsewhere.leaves_a_fork), Phase("b", elsewhere.pid, depends_on=("a",)))
     assert result.ok
     assert eventually(mark.gone)
+
+
+def test_what_was_told_before_an_attempt_is_cancelled_counts(tmp_path: Path) -> None:
+    """Also where it was not read yet."""
+    lines: list[str] = []
+    job: Any = SimpleNamespace(cancelled=False, linger=30.0, on_cancel=lambda callback: lambda: None)
+
+    def emit(job: Any, stream: str, line: str) -> None:
+        lines.append(line)
+        if line == "before":
+            (tmp_path / "heard").touch()
+            assert eventually(worker._has_message)
+            job.cancelled = True
+
+    work: Any = SimpleNamespace(
+        name="a",
+        number=1,
+        run_id="r",
+        capture=True,
+        handler=elsewhere.listens_after,
+        args=(tmp_path / "heard",),
+        kwargs={},
+        emit=emit,
+    )
+    worker = Worker()
+    try:
+        outcome = worker.run(work, job, packed_errand(work, job, pickle.dumps, "a process"))
+        assert opened_outcome("a", outcome) is None
+    finally:
+        worker.end()
+    assert lines == ["before", "listening", "heeded"]
 
 
 def test_out_of_memory_fails_its_own_phase_alone() -> None:

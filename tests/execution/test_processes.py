@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 import milo
-from milo import Phase, PhasePolicy, Pipeline, PipelineError, RunResult
+from milo import Action, Phase, PhasePolicy, Pipeline, PipelineError, RunResult
 from milo.execution.processes import check_picklable
+from milo.pipeline import PHASE_LOG
+from milo.session import Session
 
 from . import elsewhere
 from .processes import Mark, eventually, needs_proc, running
@@ -26,6 +28,24 @@ SKIP = PhasePolicy("skip")
 
 def run(*phases: Phase, **options: Any) -> RunResult:
     return milo.run(Pipeline("p", *phases, capture_output=True), **{"executor": "processes", **options})
+
+
+def cancelled_at(line: str, *phases: Phase, executor: object = "processes") -> RunResult:
+    """Run phases and cancel the run when one of them prints a line."""
+
+    def middleware(next_dispatch: Any, get_state: Any) -> Any:
+        def dispatch(action: Action) -> Any:
+            if action.type == PHASE_LOG and action.payload["line"] == line:
+                session.cancel()
+            return next_dispatch(action)
+
+        return dispatch
+
+    pipeline = Pipeline("p", *phases, capture_output=True)
+    session = Session(pipeline, executor=executor, grace=30.0, middleware=[middleware])
+    result = session.run()
+    assert result.state.status == "cancelled"
+    return result
 
 
 def lines(result: RunResult, name: str, stream: str = "stdout") -> list[str]:
@@ -84,17 +104,11 @@ def test_any_text_arrives_whatever_the_program_prints_in(
     assert lines(result, "a", "stderr") == ["ö"]
 
 
-def test_a_line_is_there_while_the_handler_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
-    seen: list[str] = []
-
-    def on_state(state: milo.PipelineState) -> None:
-        if state.phase("a").status == "running":
-            seen.extend(each.line for each in state.phase("a").logs)
-
-    result = run(Phase("a", elsewhere.runs_a_command, timeout=1.0), grace=0.5, on_state=on_state)
-    assert "ready" in seen
-    assert "timed out" in result.state.phase("a").error
+@needs_proc
+def test_a_line_is_there_while_the_handler_runs() -> None:
+    """Also that of a command, which goes on until the line has come."""
+    result = cancelled_at("ready", Phase("a", elsewhere.runs_a_command))
+    assert lines(result, "a") == ["ready"]
 
 
 def test_current_phase_is_there_and_retries_count() -> None:
@@ -107,13 +121,8 @@ def test_async_handlers_are_awaited_there() -> None:
     assert run(Phase("a", elsewhere.awaited)).results["a"] == "a"
 
 
-def test_a_handler_that_heeds_its_limit_ends_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
-    result = run(Phase("a", elsewhere.heeds, timeout=0.3, policy=SKIP), Phase("b", elsewhere.pid))
-    assert result.ok
-    assert lines(result, "a") == ["heeded"]
+def test_a_handler_that_listens_ends_by_itself() -> None:
+    assert lines(cancelled_at("listening", Phase("a", elsewhere.listens)), "a") == ["listening", "heeded"]
 
 
 def test_an_attempt_after_the_death_of_its_worker_gets_another_one() -> None:

@@ -162,7 +162,7 @@ class Worker:
         """Look after the attempt until its outcome is there."""
         kill_at = math.inf
         while True:
-            if job.cancelled and kill_at == math.inf:
+            if job.cancelled and kill_at == math.inf and not self._has_message():
                 kill_at = time.monotonic() + self._stop(job)
             if time.monotonic() >= kill_at:
                 self.kill()
@@ -199,12 +199,16 @@ class Worker:
             return self._take_message()
         if self._exit in ready:
             # What it sent last was there before it ended.
-            if self._messages in {descriptor for descriptor, _ in self._poll.poll(0)}:
+            if self._has_message():
                 return self._take_message()
             raise EOFError
         if self._wake_read in ready:
             os.read(self._wake_read, _CHUNK)
         return None
+
+    def _has_message(self) -> bool:
+        """Whether something was told that was not read: it may be that the attempt ends by itself, or has ended."""
+        return self._link.pending or self._messages in {descriptor for descriptor, _ in self._poll.poll(0)}
 
     def _take_message(self) -> bytes | bytearray | None:
         kind, body = self._link.receive()
