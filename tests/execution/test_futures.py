@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 from collections.abc import Iterator
@@ -104,6 +105,20 @@ def test_a_pool_of_threads_takes_any_handler(threads: ThreadPoolExecutor) -> Non
     result = run(Phase("a", handler), executor=threads)
     assert result.results["a"]()[1] is current_phase
     assert lines(result, "a") == ["there"]
+
+
+def test_what_is_sent_and_stays_in_this_process_leaves_its_outputs_alone() -> None:
+    """As in a pool of interpreters."""
+
+    class Sending(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            return super().submit(pickle.loads(pickle.dumps(fn)), *args, **kwargs)
+
+    outputs = [os.fstat(1), os.fstat(2)]
+    with Sending(1) as pool:
+        result = run(Phase("a", elsewhere.tells_its_outputs), executor=pool)
+    assert lines(result, "a") == ["printed"]
+    assert result.results["a"] == [(output.st_dev, output.st_ino) for output in outputs]
 
 
 def test_handlers_run_on_the_threads_of_the_pool(threads: ThreadPoolExecutor) -> None:

@@ -129,7 +129,7 @@ class _Summons:
 
     def __reduce__(self) -> tuple[Any, ...]:
         trip = self._trip
-        return _Sent, (trip.token, tuple(errand_of(trip.work, trip.job)), self._place.address())
+        return _Sent, (trip.token, tuple(errand_of(trip.work, trip.job)), self._place.address(), os.getpid())
 
 
 def _run_here(trip: Trip) -> _Here:
@@ -142,16 +142,18 @@ def _run_here(trip: Trip) -> _Here:
 
 
 class _Sent:
-    """An attempt as it arrives in another process."""
+    """An attempt as it arrives in another process, or in this one again: in an interpreter of its own, say."""
 
-    def __init__(self, token: str, errand: tuple[Any, ...], address: Address) -> None:
+    def __init__(self, token: str, errand: tuple[Any, ...], address: Address, home: int) -> None:
         self._token = token
         self._errand = Errand(*errand)
         self._address = address
+        self._home = home
 
     def __call__(self) -> tuple[bytes, tuple[int, list[tuple[str, str]]]]:
         """Run it; returns its outcome, how many lines were told, and those that could not be told as they came."""
         line = line_to(self._address)
-        value, error = attend(self._token, self._errand, line, alone=True)
+        # What else is written in the run's own process is not the attempt's.
+        value, error = attend(self._token, self._errand, line, alone=os.getpid() != self._home)
         packed = packed_outcome(self._errand.name, value, error)
         return packed, line.end(self._token)
