@@ -238,6 +238,18 @@ def leaves_a_fork() -> None:
         time.sleep(1000)
 
 
+def leaves_a_daemon() -> int:
+    """One that outlives its worker, and is not its child."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+    os.waitpid(child, 0)
+    return os.getpid()
+
+
 def out_of_memory() -> None:
     import resource
 

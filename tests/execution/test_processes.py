@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -287,15 +288,27 @@ def test_no_worker_is_left_when_the_run_has_ended() -> None:
     assert not running(result.results["a"])
 
 
-def test_an_idle_worker_that_was_killed_is_nobodys_failure() -> None:
+@needs_proc
+@pytest.mark.parametrize("handler", [elsewhere.pid, elsewhere.leaves_a_daemon])
+def test_an_idle_worker_that_was_killed_is_nobodys_failure(
+    handler: Callable[[], int], mark: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where what it has forked lives on."""
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+
     def kill(a: int) -> None:
         os.kill(a, signal.SIGKILL)
         assert eventually(lambda: not running(a))
 
-    result = run(
-        Phase("a", elsewhere.pid),
-        Phase("kill", kill, depends_on=("a",), runs_on="thread"),
-        Phase("b", elsewhere.pid, depends_on=("kill",)),
-    )
+    try:
+        result = run(
+            Phase("a", handler),
+            Phase("kill", kill, depends_on=("a",), runs_on="thread"),
+            Phase("b", elsewhere.pid, depends_on=("kill",)),
+        )
+    finally:
+        for left in mark.processes():
+            os.kill(left, signal.SIGKILL)
     assert result.ok
     assert result.results["a"] != result.results["b"]

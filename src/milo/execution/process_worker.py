@@ -60,6 +60,7 @@ class Worker:
         self._sending = threading.Lock()
         self._number = 0
         self._current: tuple[int, RemoteJob] | None = None
+        self._cancels: int | None = None
         self._busy = False
         self._gone = False
         self._name = ""
@@ -80,9 +81,11 @@ class Worker:
         self._streams = Streams()
         host = RemoteHost()
         host.context.run(current_groups.set, self.groups)
-        os.set_inheritable(told["cancels"], False)
+        self._cancels = told["cancels"]
+        os.set_inheritable(self._cancels, False)
+        os.register_at_fork(after_in_child=self._hang_up)
         listening = threading.Thread(
-            target=self._listen, args=(told["cancels"],), name="milo-listen", daemon=True
+            target=self._listen, args=(self._cancels,), name="milo-listen", daemon=True
         )
         listening.start()
         self.send(READY)
@@ -94,6 +97,13 @@ class Worker:
                 _end_session()
             self._number += 1
             self._run(host, errand)
+
+    def _hang_up(self) -> None:
+        """In what the handler has forked: as long as that has the pipes open, this process would not seem to end."""
+        self._link.close()
+        if self._cancels is not None:  # which it is in what that has forked
+            os.close(self._cancels)
+            self._cancels = None
 
     def _listen(self, cancels: int) -> None:
         while number := os.read(cancels, NUMBER.size):
@@ -140,7 +150,7 @@ class Worker:
 
     def send(self, kind: bytes, body: bytes = b"") -> None:
         if os.getpid() != self._pid:
-            return  # what the handler has forked shares the pipe, and is no attempt
+            return  # what the handler has forked is no attempt
         with self._sending:
             self._link.send(kind, body)
 
