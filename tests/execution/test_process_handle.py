@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ import pytest
 import milo
 from milo import Phase, Pipeline
 from milo.execution import process_handle, program
+from milo.execution.placement import WorkerError
 from milo.execution.process_handle import Worker
 from milo.execution.remote import opened_outcome, packed_errand
 
@@ -95,6 +98,24 @@ def test_a_worker_that_cannot_be_started_fails_the_phase(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     result = run(Phase("a", elsewhere.pid))
     assert "A worker process cannot be started: No such file" in result.state.phase("a").error
+
+
+@needs_proc
+def test_a_worker_that_cannot_be_watched_is_not_left_behind(
+    mark: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+
+    def refused(pid: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(process_handle, "exit_notice", refused)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(WorkerError, match="A worker process cannot be started: Too many open files"):
+        Worker()
+    assert mark.gone()
+    assert eventually(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
 def test_a_worker_that_ends_before_it_is_ready_fails_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,19 +10,20 @@ import signal
 import sys
 import threading
 import time
-from typing import NoReturn
+from contextlib import ExitStack
+from typing import Any, NoReturn
 
 from milo.execution.exits import HUNG_UP, exit_reason, exit_words
 from milo.execution.framing import new_mark
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.guard import guard
 from milo.execution.guard_process import kill_sessions, signal_group, still_ours
-from milo.execution.link import Link, wide_pipe
 from milo.execution.outlet import Outlet
 from milo.execution.pipes import exit_notice, has_exited
 from milo.execution.placement import Work, WorkerError
 from milo.execution.process_worker import ERRAND, GROUP, HEEDS, NUMBER, OUTCOME, READY, TOLD
 from milo.execution.program import program_here, start_process
+from milo.execution.worker_pipes import WorkerPipes
 from milo.saga.ports import Job
 
 __all__ = ["NotTakenError", "Worker"]
@@ -47,37 +48,23 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        errands, sending = wide_pipe()
-        receiving, answers = wide_pipe()
-        self._outlets = {}
-        self._mark = new_mark()
-        writing = []
-        for stream in ("stdout", "stderr"):
-            read, write = os.pipe()
-            os.set_blocking(read, False)
-            self._outlets[read] = Outlet(stream, self._mark)
-            writing.append(write)
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
-        cancels, self._cancels = os.pipe()
-        try:
-            self._process = start_process(
-                _MODULE, errands, stdout=writing[0], stderr=writing[1], descriptors=(answers, cancels)
-            )
-        except OSError as error:
-            os.close(sending)
-            os.close(receiving)
-            self._close_pipes()
-            raise WorkerError(f"A worker process cannot be started: {error.strerror or error}.") from error
-        finally:
-            for descriptor in (*writing, errands, answers, cancels):
-                os.close(descriptor)
-        self.pid = self._process.pid
+        program = program_here("milo-worker")
+        with ExitStack() as undoing:
+            try:
+                self._start(undoing)
+            except OSError as error:
+                raise WorkerError(
+                    f"A worker process cannot be started: {error.strerror or error}."
+                ) from error
+            undoing.pop_all()
         guard.descriptor()
         guard.add(self.pid)
-        self._link = Link(receiving, sending)
-        self._messages = receiving
-        self._exit = exit_notice(self.pid)
+        self._mark = new_mark()
+        streams = zip(self._pipes.reading, ("stdout", "stderr"), strict=True)
+        self._outlets = {reading: Outlet(stream, self._mark) for reading, stream in streams}
+        self._link = self._pipes.link
+        self._messages = self._link.fileno()
+        self._wake_read, self._wake_write = self._pipes.wake
         self._poll = select.poll()
         # The messages first: see `_step`.
         for descriptor in (self._messages, self._exit, self._wake_read, *self._outlets):
@@ -92,12 +79,31 @@ class Worker:
         self._attempts = 0
         self._quiet = False
         self.usable = True
-        self._tell_program(sending, answers, cancels)
+        self._tell({"mark": self._mark, "program": program, "cancels": self._pipes.cancels})
 
-    def _tell_program(self, sending: int, answers: int, cancels: int) -> None:
-        told = {"mark": self._mark, "program": program_here("milo-worker"), "cancels": cancels}
+    def _start(self, undoing: ExitStack) -> None:
+        """Start the process, and note how to undo what was done if the rest fails."""
+        self._pipes = pipes = WorkerPipes()
+        undoing.callback(pipes.close)
+        undoing.callback(pipes.link.close)
         try:
-            os.write(sending, NUMBER.pack(answers))
+            os.write(pipes.link.writing, NUMBER.pack(pipes.answers))
+            self._process = start_process(
+                _MODULE,
+                pipes.errands,
+                stdout=pipes.writing[0],
+                stderr=pipes.writing[1],
+                descriptors=(pipes.answers, pipes.cancels),
+            )
+        finally:
+            pipes.hand_over()
+        undoing.callback(self._process.wait)
+        undoing.callback(self._process.kill)
+        self.pid = self._process.pid
+        self._exit = exit_notice(self.pid)
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        try:
             self._link.send(TOLD, pickle.dumps(told))
         except OSError:
             return  # it has ended already, which is seen when it is used
@@ -175,7 +181,7 @@ class Worker:
         if not self._heeds or not job.linger:
             self.kill()
             return 0.0
-        os.write(self._cancels, NUMBER.pack(self._attempts))
+        os.write(self._pipes.telling, NUMBER.pack(self._attempts))
         return ASKED_NICELY * job.linger
 
     def _step(self, until: float) -> bytes | bytearray | None:
@@ -307,8 +313,4 @@ class Worker:
         guard.remove(self.pid)
         self._link.close()
         os.close(self._exit)
-        self._close_pipes()
-
-    def _close_pipes(self) -> None:
-        for descriptor in (*self._outlets, self._wake_read, self._wake_write, self._cancels):
-            os.close(descriptor)
+        self._pipes.close()
