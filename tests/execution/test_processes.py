@@ -31,7 +31,7 @@ def run(*phases: Phase, **options: Any) -> RunResult:
     return milo.run(Pipeline("p", *phases, capture_output=True), **{"executor": "processes", **options})
 
 
-def cancelled_at(line: str, *phases: Phase, executor: object = "processes") -> RunResult:
+def cancelled_at(line: str, *phases: Phase, executor: object = "processes", grace: float = 30.0) -> RunResult:
     """Run phases and cancel the run when one of them prints a line."""
 
     def middleware(next_dispatch: Any, get_state: Any) -> Any:
@@ -43,7 +43,7 @@ def cancelled_at(line: str, *phases: Phase, executor: object = "processes") -> R
         return dispatch
 
     pipeline = Pipeline("p", *phases, capture_output=True)
-    session = Session(pipeline, executor=executor, grace=30.0, middleware=[middleware])
+    session = Session(pipeline, executor=executor, grace=grace, middleware=[middleware])
     result = session.run()
     assert result.state.status == "cancelled"
     return result

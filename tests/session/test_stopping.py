@@ -14,7 +14,9 @@ import pytest
 import milo
 from milo import Action, Phase, PhasePolicy, Pipeline
 from milo.session import RunResult, Session
+from tests.execution import elsewhere
 from tests.execution.processes import STUBBORN, Mark, eventually, needs_proc, running
+from tests.execution.test_processes import cancelled_at
 
 from .helpers import WAIT_S, in_process, in_thread, one
 
@@ -68,6 +70,15 @@ def cleans_up(started: threading.Event, lines: int = 3) -> Callable[[], Any]:
                 print("cleaning", number)
 
     return handler
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_grace_beyond_what_the_system_can_wait_is_a_long_one(executor: str) -> None:
+    """In the main thread too, which waits in a way of its own."""
+    if executor == "processes" and sys.platform == "win32":
+        pytest.skip("worker processes need POSIX")
+    result = cancelled_at("listening", Phase("a", elsewhere.listens), executor=executor, grace=1e9)
+    assert [log.line for log in result.state.phase("a").logs] == ["listening", "heeded"]
 
 
 # The order in which it is told

@@ -39,6 +39,8 @@ _CANCEL = object()
 _HURRY = object()
 # What was told to end gets `grace`, and then the sagas this long to say so.
 MARGIN_S = 0.5
+# Eleven days: no system call takes a wait of more than twice that.
+_LONGEST_GRACE_S = 1e6
 _UNENDED = ("pending", "running")
 _STARTED = ("running", "retrying")
 
@@ -114,7 +116,7 @@ class Session:
         check_executor(executor)
         self._max_workers = max_workers
         self._keep_going = keep_going
-        self.grace = grace
+        self.grace = min(grace, _LONGEST_GRACE_S)
         self._clock = clock if clock is not None else SystemClock()
         self._executor = executor
         self._workers: Executor | None = None
