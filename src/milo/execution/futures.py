@@ -6,14 +6,14 @@ import os
 import pickle
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any
 
 from milo.execution.attending import attend
 from milo.execution.away import DROPPED, Desk, Trip
 from milo.execution.placement import Work, WorkerError
 from milo.execution.processes import check_picklable
-from milo.execution.remote import Errand, errand_of, opened_outcome, packed_outcome
+from milo.execution.remote import Errand, errand_of, in_words, opened_outcome, packed_outcome
 from milo.execution.switchboard import Address, Switchboard, line_to
 from milo.saga.ports import Job, current_job
 
@@ -85,7 +85,7 @@ class FuturesPlace:
     def _outcome(self, trip: Trip, future: Future[Any]) -> Any:
         try:
             outcome = future.result()
-        except (Exception, CancelledError) as reason:
+        except Exception as reason:
             raise self._failed(trip.work.name, reason) from reason
         if isinstance(outcome, _Here):
             if outcome.error is not None:
@@ -98,14 +98,13 @@ class FuturesPlace:
         return opened_outcome(trip.work.name, packed)
 
     def _failed(self, name: str, reason: BaseException) -> WorkerError:
-        told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
         hint = ""
         if isinstance(reason, BrokenExecutor):
             hint = 'A worker ended, and with it the pool for good; with executor="processes" only its own phase fails.'
         elif isinstance(reason, pickle.PicklingError | TypeError | AttributeError):
             hint = 'Handlers, what they are given and what they return must be sendable; or use runs_on="thread".'
         pool = type(self._executor).__name__
-        return WorkerError(f"Phase {name!r} could not be run in {pool}: {told}.", hint=hint)
+        return WorkerError(f"Phase {name!r} could not be run in {pool}: {in_words(reason)}.", hint=hint)
 
 
 class _Here:

@@ -18,7 +18,7 @@ from milo.execution.groups import Led, ProcessGroups, current_groups
 from milo.execution.link import Link
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler, adopt_program
-from milo.execution.remote import Errand, RemoteHost, RemoteJob, packed_outcome
+from milo.execution.remote import Errand, RemoteHost, RemoteJob, in_words, packed_outcome
 from milo.execution.streams import PLAIN_TEXT, Streams, flush
 
 __all__ = ["main"]
@@ -119,11 +119,9 @@ class Worker:
         try:
             errand = Errand(*_loaded(packed))
         except BaseException as reason:  # noqa: BLE001 - loading runs the user's modules
-            told = f"{type(reason).__name__}: {reason}".rstrip(".")
             hint = "Its module, and those of what it is given, must be importable in a new process."
-            self.outcome(
-                None, WorkerError(f"The attempt cannot be loaded in its worker process: {told}.", hint=hint)
-            )
+            told = f"The attempt cannot be loaded in its worker process: {in_words(reason)}."
+            self.outcome(None, WorkerError(told, hint=hint))
             return
         self._name = errand.name
         job = host.run(errand, self)

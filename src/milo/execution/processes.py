@@ -13,7 +13,7 @@ from milo.errors import PipelineError, StateError
 from milo.execution.placement import Work
 from milo.execution.process_handle import NotTakenError, Worker
 from milo.execution.program import refuse_while_importing_main
-from milo.execution.remote import opened_outcome, packed_errand
+from milo.execution.remote import in_words, opened_outcome, packed_errand
 from milo.saga.ports import Job
 
 __all__ = ["ProcessPlace", "check_picklable"]
@@ -100,7 +100,7 @@ def check_picklable(name: str, handler: Callable[..., Any]) -> None:
         packed = pickle.dumps(handler)
     except Exception as reason:
         raise PipelineError(
-            f"The handler of phase {name!r} cannot be sent to a process: {type(reason).__name__}: {reason}.",
+            f"The handler of phase {name!r} cannot be sent to a process: {in_words(reason)}.",
             hint='Define it at the top level of a module, or give the phase runs_on="thread".',
         ) from reason
     if b"__main__" in packed and not hasattr(sys.modules["__main__"], "__file__"):

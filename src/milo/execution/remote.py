@@ -21,6 +21,7 @@ __all__ = [
     "RemoteJob",
     "Report",
     "errand_of",
+    "in_words",
     "opened_outcome",
     "packed_errand",
     "packed_outcome",
@@ -66,7 +67,7 @@ def packed_errand(work: Work, job: Job, dumps: Callable[[Any], bytes], whom: str
         return dumps(tuple(errand_of(work, job)))
     except BaseException as reason:
         raise WorkerError(
-            f"What phase {work.name!r} is given cannot be sent to {whom}: {type(reason).__name__}: {reason}.",
+            f"What phase {work.name!r} is given cannot be sent to {whom}: {in_words(reason)}.",
             hint='Let the phases it depends on return plain data, or give it runs_on="thread".',
         ) from reason
 
@@ -182,7 +183,7 @@ def packed_outcome(
             return dumps((value, None))
         except BaseException as reason:  # noqa: BLE001 - a value's own code may raise anything
             error = WorkerError(
-                f"The result of phase {name!r} cannot be sent back: {_told(reason)}.",
+                f"The result of phase {name!r} cannot be sent back: {in_words(reason)}.",
                 hint='Return plain data, or give the phase runs_on="thread".',
             )
     else:
@@ -222,7 +223,7 @@ def opened_outcome(name: str, data: bytes | bytearray) -> Any:
         value, error = pickle.loads(data)
     except BaseException as reason:
         raise WorkerError(
-            f"What phase {name!r} sent back cannot be read here: {_told(reason)}.",
+            f"What phase {name!r} sent back cannot be read here: {in_words(reason)}.",
             hint="Its class must be at the top level of a module that is found here as well.",
         ) from reason
     if error is not None:
@@ -237,8 +238,9 @@ def _add_traceback(error: BaseException) -> None:
         error.add_note("Raised in another process:\n" + "".join(traceback.format_exception(error)).rstrip())
 
 
-def _told(reason: BaseException) -> str:
-    return f"{type(reason).__name__}: {_text(reason)}".rstrip(".")
+def in_words(reason: BaseException) -> str:
+    """An error's type and text, whatever it is, without a full stop at the end."""
+    return f"{type(reason).__name__}: {_text(reason)}".rstrip(".: ")
 
 
 def _text(error: BaseException) -> str:
