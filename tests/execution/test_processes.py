@@ -108,7 +108,7 @@ def test_any_text_arrives_whatever_the_program_prints_in(
 @needs_proc
 def test_a_line_is_there_while_the_handler_runs() -> None:
     """Also that of a command, which goes on until the line has come."""
-    result = cancelled_at("ready", Phase("a", elsewhere.runs_a_command))
+    result = cancelled_at("ready", Phase("a", elsewhere.runs_a_command), grace=0.5)
     assert lines(result, "a") == ["ready"]
 
 
