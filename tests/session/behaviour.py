@@ -41,6 +41,22 @@ class Behaviour:
             os.close(file)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A handler that can be sent anywhere: it notes that it ran, and fails as long as what it needs is not there."""
+
+    name: str
+    diary: Path
+    needed: Path
+
+    def __call__(self) -> str:
+        with open(self.diary, "a") as diary:
+            diary.write(f"{self.name}\n")
+        if self.name == "b" and not self.needed.exists():
+            raise BoomError("not yet")
+        return self.name
+
+
 def pipeline_of(case: Case, diary: Path) -> Pipeline:
     phases = [
         Phase(
