@@ -7,16 +7,21 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import milo
 from milo import Action, Phase, PhasePolicy, Pipeline, PipelineError, RunResult
-from milo.execution.processes import check_picklable
+from milo.execution.placement import WorkerError
+from milo.execution.processes import ProcessPlace, check_picklable
 from milo.pipeline import PHASE_LOG
+from milo.saga import Call
+from milo.saga.ports import Job
 from milo.session import Session
 
 from . import elsewhere
@@ -312,3 +317,49 @@ def test_an_idle_worker_that_was_killed_is_nobodys_failure(
             os.kill(left, signal.SIGKILL)
     assert result.ok
     assert result.results["a"] != result.results["b"]
+
+
+@needs_proc
+def test_an_attempt_that_is_given_up_is_killed_even_where_a_line_of_it_is_held_up(
+    mark: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a view that is stuck, or by somebody who does not read on."""
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+    held, release = threading.Event(), threading.Event()
+
+    def emit(job: object, stream: str, line: str) -> None:
+        held.set()
+        release.wait(30)
+
+    work: Any = SimpleNamespace(
+        name="a",
+        number=1,
+        run_id="r",
+        capture=True,
+        handler=elsewhere.listens,
+        args=(),
+        kwargs={},
+        emit=emit,
+    )
+    job = Job(host=None, task=SimpleNamespace(epoch=0), call=Call(int, linger=30.0))  # type: ignore[arg-type]
+    place = ProcessPlace()
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            place.run(work, job)
+        except WorkerError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert held.wait(30)
+    place.abandon(Job(None, job.task, job.call))  # type: ignore[arg-type]
+    assert not mark.gone()
+    place.abandon(job)
+    assert eventually(mark.gone)
+    release.set()
+    thread.join(30)
+    place.close()
+    assert "was ended by SIGKILL" in str(raised)
