@@ -7,16 +7,22 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import milo
 from milo import Phase, PhasePolicy, Pipeline, PipelineError, current_phase
+from milo.execution.futures import FuturesPlace
+from milo.execution.placement import WorkerError
+from milo.saga import Call
+from milo.saga.ports import Job
 
 from . import elsewhere
+from .processes import eventually
 from .test_processes import SKIP, cancelled_at, lines, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
@@ -146,6 +152,46 @@ def test_an_attempt_that_waits_in_a_busy_pool_is_withdrawn_at_its_limit(threads:
     release.set()
     threads.submit(int).result(60)
     assert ran == []
+
+
+@pytest.mark.parametrize("how", ["abandoned", "closed", "too late"])
+def test_an_attempt_that_is_given_up_is_withdrawn_at_once(how: str) -> None:
+    """Not when whoever waits for it has woken up: by then the pool may have begun it."""
+    submitted: Future[Any] = Future()
+
+    class Busy(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if how == "too late":
+                job.drop()
+            sent.set()
+            return submitted
+
+    sent = threading.Event()
+    job = Job(None, SimpleNamespace(epoch=0), Call(int))  # type: ignore[arg-type]
+    place = FuturesPlace(Busy())
+    outcome: list[Any] = []
+    work: Any = SimpleNamespace(name="a")
+    thread = threading.Thread(target=lambda: outcome.append(_raised(lambda: place.run(work, job))))
+    thread.start()
+    assert sent.wait(20)
+    assert eventually(lambda: job in place._futures or not thread.is_alive())
+    if how == "abandoned":
+        place.abandon(job)
+    elif how == "closed":
+        place.close()
+    else:
+        thread.join(20)
+    assert submitted.cancelled()
+    thread.join(20)
+    assert str(outcome[0]) == "Phase 'a' was given up."
+
+
+def _raised(call: Callable[[], Any]) -> BaseException | None:
+    try:
+        call()
+    except WorkerError as error:
+        return error
+    return None
 
 
 def test_a_pool_that_was_shut_down_fails_the_phase(threads: ThreadPoolExecutor) -> None:

@@ -30,6 +30,7 @@ class FuturesPlace:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._desk = Desk(f"{os.getpid()}-{id(self)}")
+        self._futures: dict[Job, Future[Any]] = {}
         self._switchboard: Switchboard | None = None
         self._lock = threading.Lock()
 
@@ -48,23 +49,28 @@ class FuturesPlace:
         """Run an attempt in the executor and wait for it."""
         trip = self._desk.open(work, job)
         try:
-            future = self._submitted(trip)
+            future = self._futures[job] = self._submitted(trip)
+            if job.dropped:
+                self.abandon(job)
             future.add_done_callback(trip.news.put)
             if trip.news.get() is DROPPED:
-                future.cancel()
                 raise WorkerError(f"Phase {work.name!r} was given up.")
             return self._outcome(trip, future)
         finally:
+            self._futures.pop(job, None)
             self._desk.close(trip)
 
     def abandon(self, job: Job) -> None:
-        """Nobody waits for it any more; what a pool runs already cannot be ended."""
+        """Nobody waits for it any more: it is not begun after this, but what a pool runs already cannot be ended."""
         self._desk.abandon(job)
+        future = self._futures.get(job)
+        if future is not None:
+            future.cancel()
 
     def close(self) -> None:
         """Give up what is still there; the executor is its owner's to close."""
         for trip in self._desk.all():
-            trip.news.put(DROPPED)
+            self.abandon(trip.job)
         with self._lock:
             if self._switchboard is not None:
                 self._switchboard.close()
