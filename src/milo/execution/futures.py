@@ -54,6 +54,7 @@ class FuturesPlace:
                 self.abandon(job)
             future.add_done_callback(trip.news.put)
             if trip.news.get() is DROPPED:
+                future.cancel()  # it may have been given up before it was known here
                 raise WorkerError(f"Phase {work.name!r} was given up.")
             return self._outcome(trip, future)
         finally:
