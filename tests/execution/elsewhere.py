@@ -250,6 +250,13 @@ def leaves_a_daemon() -> int:
     return os.getpid()
 
 
+def leaves_a_writer() -> None:
+    line = b"x" * 99 + b"\n"
+    if os.fork() == 0:
+        while True:
+            os.write(1, line)
+
+
 def out_of_memory() -> None:
     import resource
 

@@ -22,7 +22,7 @@ from milo.execution.process_handle import Worker
 from milo.execution.remote import opened_outcome, packed_errand
 
 from . import elsewhere
-from .processes import Mark, eventually, needs_proc
+from .processes import Mark, eventually, needs_proc, work_of
 from .test_processes import SKIP, lines, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
@@ -159,16 +159,7 @@ def test_what_was_told_before_an_attempt_is_cancelled_counts(tmp_path: Path) -> 
             assert eventually(worker._has_message)
             job.cancelled = True
 
-    work: Any = SimpleNamespace(
-        name="a",
-        number=1,
-        run_id="r",
-        capture=True,
-        handler=elsewhere.listens_after,
-        args=(tmp_path / "heard",),
-        kwargs={},
-        emit=emit,
-    )
+    work = work_of(elsewhere.listens_after, emit, tmp_path / "heard")
     worker = Worker()
     try:
         outcome = worker.run(work, job, packed_errand(work, job, pickle.dumps, "a process"))
@@ -176,6 +167,24 @@ def test_what_was_told_before_an_attempt_is_cancelled_counts(tmp_path: Path) -> 
     finally:
         worker.end()
     assert lines == ["before", "listening", "heeded"]
+
+
+def test_whoever_writes_without_end_does_not_hold_up_the_end_of_an_attempt() -> None:
+    """What was written before the outcome is in the pipe, which holds no more than this."""
+    job: Any = SimpleNamespace(cancelled=False, linger=0.0, on_cancel=lambda callback: lambda: None)
+    size = [0]
+    work = work_of(elsewhere.leaves_a_writer, lambda job, stream, line: size.append(len(line) + 1))
+    worker = Worker()
+    try:
+        worker.run(work, job, packed_errand(work, job, pickle.dumps, "a process"))
+        for outlet in worker._outlets.values():
+            outlet.open(work, job)
+        for _ in range(20):
+            size.clear()
+            worker._drain()
+            assert sum(size) <= 65_536 + 100
+    finally:
+        worker.end()
 
 
 def test_out_of_memory_fails_its_own_phase_alone() -> None:

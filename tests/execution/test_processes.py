@@ -25,7 +25,7 @@ from milo.saga.ports import Job
 from milo.session import Session
 
 from . import elsewhere
-from .processes import Mark, eventually, needs_proc, running
+from .processes import Mark, eventually, needs_proc, running, work_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
 
@@ -332,16 +332,7 @@ def test_an_attempt_that_is_given_up_is_killed_even_where_a_line_of_it_is_held_u
         held.set()
         release.wait(30)
 
-    work: Any = SimpleNamespace(
-        name="a",
-        number=1,
-        run_id="r",
-        capture=True,
-        handler=elsewhere.listens,
-        args=(),
-        kwargs={},
-        emit=emit,
-    )
+    work = work_of(elsewhere.listens, emit)
     job = Job(host=None, task=SimpleNamespace(epoch=0), call=Call(int, linger=30.0))  # type: ignore[arg-type]
     place = ProcessPlace()
     raised: list[BaseException] = []

@@ -200,7 +200,8 @@ class Worker:
             self._quiet = _POLLS_IN_ORDER
             return self._take_message()
         ready = {descriptor for descriptor, _ in found}
-        self._read(ready)
+        for descriptor in ready.intersection(self._outlets):
+            self._read(descriptor)
         if self._messages in ready:
             return self._take_message()
         if self._exit in ready:
@@ -231,27 +232,25 @@ class Worker:
                 del self._groups[group]
         return None
 
-    def _read(self, ready: set[int]) -> bool:
-        found = False
-        for descriptor, outlet in self._outlets.items():
-            if descriptor in ready:
-                try:
-                    data = os.read(descriptor, _CHUNK)
-                except BlockingIOError:
-                    continue
-                if data:
-                    outlet.take(data)
-                    found = True
-                else:
-                    self._poll.unregister(descriptor)
-        return found
+    def _read(self, descriptor: int) -> int:
+        """Hand out what is in a pipe, as far as a chunk takes it; returns its size in bytes."""
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return 0
+        if data:
+            self._outlets[descriptor].take(data)
+        else:
+            self._poll.unregister(descriptor)
+        return len(data)
 
     def _drain(self) -> None:
         """Hand out what is in the pipes: what an attempt has written is there before its outcome is."""
-        # Not without end: a process that it has left behind may write for ever.
-        for _ in range(64):
-            if not self._read({descriptor for descriptor, _ in self._poll.poll(0)}):
-                return
+        # Not more than they hold: a process that it has left behind may write for ever.
+        left = dict.fromkeys(self._outlets, _CHUNK)
+        while ready := [each for each, _ in self._poll.poll(0) if left.get(each, 0) > 0]:
+            for descriptor in ready:
+                left[descriptor] -= self._read(descriptor) or _CHUNK
 
     def _bury(self, work: Work) -> NoReturn:
         """The process has ended: end what it has started, and raise what became of it."""
