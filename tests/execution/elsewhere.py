@@ -251,10 +251,11 @@ def leaves_a_daemon() -> int:
 
 
 def leaves_a_writer() -> None:
-    line = b"x" * 99 + b"\n"
+    """Faster than anybody reads lines."""
+    lines = 10_000 * (b"x" * 99 + b"\n")
     if os.fork() == 0:
         while True:
-            os.write(1, line)
+            os.write(1, lines)
 
 
 def out_of_memory() -> None:

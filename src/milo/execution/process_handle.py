@@ -232,10 +232,10 @@ class Worker:
                 del self._groups[group]
         return None
 
-    def _read(self, descriptor: int) -> int:
-        """Hand out what is in a pipe, as far as a chunk takes it; returns its size in bytes."""
+    def _read(self, descriptor: int, most: int = _CHUNK) -> int:
+        """Hand out what is in a pipe, at most so many bytes; returns how many there were."""
         try:
-            data = os.read(descriptor, _CHUNK)
+            data = os.read(descriptor, most)
         except BlockingIOError:
             return 0
         if data:
@@ -250,7 +250,7 @@ class Worker:
         left = dict.fromkeys(self._outlets, _CHUNK)
         while ready := [each for each, _ in self._poll.poll(0) if left.get(each, 0) > 0]:
             for descriptor in ready:
-                left[descriptor] -= self._read(descriptor) or _CHUNK
+                left[descriptor] -= self._read(descriptor, left[descriptor]) or _CHUNK
 
     def _bury(self, work: Work) -> NoReturn:
         """The process has ended: end what it has started, and raise what became of it."""
