@@ -146,6 +146,10 @@ class Session:
     def start(self) -> SagaTask:
         """Start the run; returns the task of its saga."""
         self.refuse_again()
+        recording = self._recording
+        if recording is not None:
+            recording.failed = self.cancel
+            self._cleanup.callback(recording.close)
         if self.pipeline.capture_output:
             capture = Capture()
             self._cleanup.callback(capture.close)
@@ -153,10 +157,6 @@ class Session:
         executor = self._workers = workers_for(
             self._executor, self.pipeline, max_workers=self._max_workers, coroutines=self._coroutines
         )
-        recording = self._recording
-        if recording is not None:
-            recording.failed = self.cancel
-            self._cleanup.callback(recording.close)
         self._store = Store(
             self.pipeline.build_reducer(),
             initial_state=recording.state if recording is not None else None,
