@@ -256,6 +256,21 @@ def test_handlers_of_the_program_itself_are_found(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_a_program_that_was_started_without_standard_streams_has_workers(tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        "program.py",
+        """
+        if __name__ == "__main__":
+            state = run(pipeline).state
+            Path(sys.argv[1]).write_text(state.status + state.phases[0].error)
+        """,
+    )
+    closed = 'exec "$0" "$@" <&- >&- 2>&-'
+    subprocess.run(["sh", "-c", closed, sys.executable, path, tmp_path / "told"], timeout=60, check=True)
+    assert (tmp_path / "told").read_text() == "completed"
+
+
 def test_a_program_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
     process = start(script(tmp_path, "program.py", "print(run(pipeline).state.phases[0].error)"))
     told = process.communicate(timeout=60)[0]

@@ -8,6 +8,8 @@ from milo.execution.link import Link, wide_pipe
 
 __all__ = ["WorkerPipes"]
 
+_LAST_STREAM = 2
+
 
 class WorkerPipes:
     """Opened before the process is started.
@@ -34,8 +36,7 @@ class WorkerPipes:
             receiving, self.answers = self._shared(wide_pipe(), ours=0)
             self.cancels, self.telling = self._shared(os.pipe(), ours=1)
             outputs = [self._shared(os.pipe(), ours=0) for _ in ("stdout", "stderr")]
-            self.wake = os.pipe()
-            self._ours.extend(self.wake)
+            self.wake = self._kept(os.pipe(), (self._ours, self._ours))
         except BaseException:
             self.hand_over()
             self.close()
@@ -48,9 +49,18 @@ class WorkerPipes:
             os.set_blocking(descriptor, False)
 
     def _shared(self, ends: tuple[int, int], *, ours: int) -> tuple[int, int]:
-        self._ours.append(ends[ours])
-        self._theirs.append(ends[1 - ours])
-        return ends
+        return self._kept(ends, (self._theirs, self._ours) if ours else (self._ours, self._theirs))
+
+    def _kept(self, ends: tuple[int, int], owners: tuple[list[int], list[int]]) -> tuple[int, int]:
+        """Note whose the ends of a pipe are, each before anything can fail; returns their numbers."""
+        kept = []
+        for end, owner in zip(ends, owners, strict=True):
+            owner.append(end)
+        for end, owner in zip(ends, owners, strict=True):
+            owner.remove(end)
+            kept.append(_above_streams(end))
+            owner.append(kept[-1])
+        return kept[0], kept[1]
 
     def hand_over(self) -> None:
         """The worker has its ends, or never will: without ours of them, its end is seen."""
@@ -61,3 +71,15 @@ class WorkerPipes:
         """Close what is ours but for the link, which is closed by itself."""
         while self._ours:
             os.close(self._ours.pop())
+
+
+def _above_streams(end: int) -> int:
+    """The same end with a number that no standard stream has: those of a program that was started without are free."""
+    if end > _LAST_STREAM:
+        return end
+    import fcntl  # not on Windows, where this module is imported as well
+
+    try:
+        return fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _LAST_STREAM + 1)
+    finally:
+        os.close(end)
