@@ -11,10 +11,19 @@ from typing import Any
 
 from milo.errors import StateError
 
-__all__ = ["ENDING", "stopping_on_signals"]
+__all__ = ["ENDING", "check_signals_here", "stopping_on_signals"]
 
 ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 """The signals by which a user, a supervisor or a closed terminal ends a program."""
+
+
+def check_signals_here() -> None:
+    """Raise StateError unless this is the main thread, in which alone signals can be handled."""
+    if threading.current_thread() is not threading.main_thread():
+        raise StateError(
+            "Signals can be handled in the main thread only.",
+            hint="Leave handle_signals out in other threads.",
+        )
 
 
 @contextmanager
@@ -30,11 +39,7 @@ def stopping_on_signals(first: Callable[[], None], again: Callable[[], None]) ->
     Raises:
         StateError: This is not the main thread.
     """
-    if threading.current_thread() is not threading.main_thread():
-        raise StateError(
-            "Signals can be handled in the main thread only.",
-            hint="Leave handle_signals out in other threads.",
-        )
+    check_signals_here()
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -54,6 +55,23 @@ def heeds() -> None:
     while not current_phase().cancelled:
         time.sleep(0.005)
     print("heeded")
+
+
+def listens() -> None:
+    """Says so when it may be told to end, and when it was."""
+    if not current_phase().cancelled:
+        print("listening")
+    while not current_phase().cancelled:
+        time.sleep(0.005)
+    print("heeded")
+
+
+def listens_after(heard: Path) -> None:
+    """Listens when there is a file that says that what it has printed was heard."""
+    print("before")
+    while not heard.exists():
+        time.sleep(0.005)
+    listens()
 
 
 def busy() -> None:
@@ -133,6 +151,10 @@ def spoils_streams() -> None:
     elif how == "stream":
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             stream.close()
+    elif how == "detached":
+        sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding="latin-1")
+    elif how == "wrapped":
+        sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="latin-1")
     elif how == "redirected":
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - left open on purpose
@@ -145,6 +167,21 @@ def uses_streams() -> tuple[int, str]:
     os.write(1, b"written\n")
     print("wrong", file=sys.stderr)
     return os.getpid(), sys.stdin.read()
+
+
+def tells_its_outputs() -> list[tuple[int, int]]:
+    print("printed")
+    return [(output.st_dev, output.st_ino) for output in map(os.fstat, (1, 2))]
+
+
+def logs_without_stdout() -> None:
+    sys.stdout.close()
+    current_phase().log("logged")
+
+
+def prints_any_text() -> None:
+    print("ä\udc80")
+    print("ö", file=sys.stderr)
 
 
 def closes_all() -> None:
@@ -199,6 +236,26 @@ def leaves_a_fork() -> None:
     if os.fork() == 0:
         current_phase().check()
         time.sleep(1000)
+
+
+def leaves_a_daemon() -> int:
+    """One that outlives its worker, and is not its child."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+    os.waitpid(child, 0)
+    return os.getpid()
+
+
+def leaves_a_writer() -> None:
+    """Faster than anybody reads lines."""
+    lines = 10_000 * (b"x" * 99 + b"\n")
+    if os.fork() == 0:
+        while True:
+            os.write(1, lines)
 
 
 def out_of_memory() -> None:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,6 +67,13 @@ def eventually(happens: Callable[[], object], within_s: float = 20.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def work_of(handler: Callable[..., Any], emit: Callable[..., Any], *args: Any) -> Any:
+    """An attempt of the phase "a", as far as a place knows one, whose lines go to `emit`."""
+    return SimpleNamespace(
+        name="a", number=1, run_id="r", capture=True, handler=handler, args=args, kwargs={}, emit=emit
+    )
 
 
 fake_phase: contextvars.ContextVar[FakeAttempt | None] = contextvars.ContextVar("fake_phase", default=None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -42,6 +45,57 @@ def test_what_is_printed_is_told_even_where_others_print_as_well(capsys: pytest.
     assert [line for _, _, line in channel.lines] == ["mine", "logged", "end"]
     print("not mine")
     assert capsys.readouterr().out == "not mine\n"
+
+
+def test_two_that_believe_to_be_alone_do_not_get_in_each_others_way() -> None:
+    """The descriptors are what they were before, and each line has its attempt."""
+    script = """
+        import os, threading
+        from milo.execution.attending import attend
+        from milo.execution.remote import Errand
+
+        lines = []
+
+        class Channel:
+            def line(self, token, stream, line):
+                lines.append((token, line))
+
+        began, joined, ended = threading.Event(), threading.Event(), threading.Event()
+
+        def first():
+            print("of the first")
+            began.set()
+            joined.wait(20)
+
+        def second():
+            joined.set()
+            ended.wait(20)
+            print("of the second")
+
+        def run(token, handler):
+            attend(token, Errand(token, 1, "run", True, 5.0, handler, (), {}), Channel(), alone=True)
+
+        def run_first():
+            run("first", first)
+            ended.set()
+
+        before = os.fstat(1)
+        thread = threading.Thread(target=run_first)
+        thread.start()
+        began.wait(20)
+        run("second", second)
+        thread.join()
+        assert os.path.samestat(os.fstat(1), before)
+        print(sorted(lines))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "[('first', 'of the first'), ('second', 'of the second')]\n"
 
 
 def test_output_that_is_not_captured_stays_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,12 +15,8 @@ from milo import Phase, PhaseCancelled, PhasePolicy, Pipeline, Store, current_ph
 from milo.errors import StateError
 from milo.execution.current import phase_or_none
 from milo.saga import Call, SagaTask
-
-WAIT_S = 30
-
-
-def one(handler: Callable[..., Any], **fields: Any) -> Pipeline:
-    return Pipeline("p", Phase("it", handler, **fields))
+from milo.session import Session
+from tests.session.helpers import WAIT_S, LimitsByHand, one
 
 
 def test_it_names_the_phase_and_the_attempt() -> None:
@@ -241,11 +237,13 @@ def test_after_a_limit_that_is_a_second_at_most() -> None:
         phase = current_phase()
         seen.append(phase.grace_s)
         phase.on_cancel(told.set)
+        clock.up()
         told.wait(WAIT_S)
         seen.append(phase.grace_s)
 
-    result = milo.run(one(work, timeout=0.05), grace=7.5)
-    assert result.state.phase("it").error == "timed out after 0.05 s"
+    clock = LimitsByHand()
+    result = Session(one(work, timeout=600), grace=7.5, clock=clock).run()
+    assert result.state.phase("it").error == "timed out after 600 s"
     assert seen == [7.5, 1.0]
 
 
@@ -254,14 +252,17 @@ def test_a_limit_is_a_cancellation_to_the_handler_and_a_failure_of_the_phase() -
 
     def work() -> None:
         phase = current_phase()
+        assert not phase.cancelled
+        clock.up()
         while not phase.cancelled:
             threading.Event().wait(0.001)
         seen.append(True)
         phase.log("cleaning up")
         phase.check()
 
-    result = milo.run(one(work, timeout=0.05))
+    clock = LimitsByHand()
+    result = Session(one(work, timeout=600), clock=clock).run()
     phase = result.state.phase("it")
     assert seen == [True]
-    assert (phase.status, phase.error) == ("failed", "timed out after 0.05 s")
+    assert (phase.status, phase.error) == ("failed", "timed out after 600 s")
     assert [log.line for log in phase.logs] == ["cleaning up"]

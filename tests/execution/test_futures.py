@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +18,14 @@ import milo
 from milo import Phase, PhasePolicy, Pipeline, PipelineError, current_phase
 from milo.execution.away import Desk
 from milo.execution.futures import FuturesPlace, _Summons
+from milo.execution.placement import WorkerError
+from milo.saga import Call
+from milo.saga.ports import Job
 
 from . import elsewhere
+from .processes import eventually
 from .test_away import attempt, job
-from .test_processes import SKIP, lines, run
+from .test_processes import SKIP, cancelled_at, lines, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
 
@@ -66,13 +72,9 @@ def test_current_phase_retries_and_coroutines_work_there(pool: ProcessPoolExecut
     assert result.results["b"] == "b"
 
 
-def test_a_limit_is_told_there(
-    pool: ProcessPoolExecutor, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
-    pool.submit(elsewhere.pid).result(60)
-    result = run(Phase("a", elsewhere.heeds, timeout=0.5, policy=SKIP), executor=pool)
-    assert lines(result, "a") == ["heeded"]
+def test_a_handler_that_listens_ends_by_itself(pool: ProcessPoolExecutor) -> None:
+    result = cancelled_at("listening", Phase("a", elsewhere.listens), executor=pool)
+    assert lines(result, "a") == ["listening", "heeded"]
 
 
 def test_a_broken_pool_fails_its_phases_with_the_reason(pool: ProcessPoolExecutor) -> None:
@@ -113,6 +115,20 @@ def test_a_pool_of_threads_takes_any_handler(threads: ThreadPoolExecutor) -> Non
     assert lines(result, "a") == ["there"]
 
 
+def test_what_is_sent_and_stays_in_this_process_leaves_its_outputs_alone() -> None:
+    """As in a pool of interpreters."""
+
+    class Sending(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            return super().submit(pickle.loads(pickle.dumps(fn)), *args, **kwargs)
+
+    outputs = [os.fstat(1), os.fstat(2)]
+    with Sending(1) as pool:
+        result = run(Phase("a", elsewhere.tells_its_outputs), executor=pool)
+    assert lines(result, "a") == ["printed"]
+    assert result.results["a"] == [(output.st_dev, output.st_ino) for output in outputs]
+
+
 def test_handlers_run_on_the_threads_of_the_pool(threads: ThreadPoolExecutor) -> None:
     async def awaited() -> str:
         return current_phase().name
@@ -145,6 +161,46 @@ def test_an_attempt_that_nobody_waits_for_any_more_does_not_begin(threads: Threa
     trip = Desk("d").open(attempt([]), job(dropped=True))
     told = _Summons(FuturesPlace(threads), trip)()
     assert str(told.error) == "Phase 'a' was given up."
+
+
+@pytest.mark.parametrize("how", ["abandoned", "closed", "too late"])
+def test_an_attempt_that_is_given_up_is_withdrawn_at_once(how: str) -> None:
+    """Not when whoever waits for it has woken up: by then the pool may have begun it."""
+    submitted: Future[Any] = Future()
+
+    class Busy(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if how == "too late":
+                job.drop()
+            sent.set()
+            return submitted
+
+    sent = threading.Event()
+    job = Job(None, SimpleNamespace(epoch=0), Call(int))  # type: ignore[arg-type]
+    place = FuturesPlace(Busy())
+    outcome: list[Any] = []
+    work: Any = SimpleNamespace(name="a")
+    thread = threading.Thread(target=lambda: outcome.append(_raised(lambda: place.run(work, job))))
+    thread.start()
+    assert sent.wait(20)
+    assert eventually(lambda: job in place._futures or not thread.is_alive())
+    if how == "abandoned":
+        place.abandon(job)
+    elif how == "closed":
+        place.close()
+    else:
+        thread.join(20)
+    assert submitted.cancelled()
+    thread.join(20)
+    assert str(outcome[0]) == "Phase 'a' was given up."
+
+
+def _raised(call: Callable[[], Any]) -> BaseException | None:
+    try:
+        call()
+    except WorkerError as error:
+        return error
+    return None
 
 
 def test_a_pool_that_was_shut_down_fails_the_phase(threads: ThreadPoolExecutor) -> None:

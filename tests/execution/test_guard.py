@@ -264,9 +264,9 @@ def test_a_hurried_guard_gives_no_grace(mark: Mark, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "fork",
     [
-        "pid = os.fork()\nif not pid: signal.pause()\nprint(f'forked {pid}', flush=True)",
+        "pid = os.fork()\nif not pid: signal.pause()\nos.write(1, f'forked {pid}\\n'.encode())",
         "import multiprocessing as mp\np = mp.get_context('fork').Process(target=signal.pause)\np.start()\n"
-        "print(f'forked {p.pid}', flush=True)",
+        "os.write(1, f'forked {p.pid}\\n'.encode())",
     ],
 )
 def test_a_forked_process_does_not_hide_the_end_of_its_parent(mark: Mark, fork: str) -> None:

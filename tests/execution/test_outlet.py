@@ -10,6 +10,7 @@ import pytest
 
 from milo.execution.framing import Frames
 from milo.execution.outlet import Outlet
+from milo.execution.placement import WorkerError
 
 MARK = b"\0mark-of-16-byte"
 
@@ -48,6 +49,22 @@ def test_output_that_is_not_captured_passes_through(capsys: pytest.CaptureFixtur
     outlet.close()
     assert lines == [("stderr", "told")]
     assert capsys.readouterr().err == "a\nbc"
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), ValueError("closed file")])
+def test_output_that_cannot_be_passed_through_is_an_error_of_its_own(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one of the pipes to the worker, which would look like its death."""
+
+    def write(text: str) -> None:
+        raise error
+
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=write))
+    outlet = Outlet("stdout", MARK)
+    outlet.open(attempt([], capture=False), job=None)  # type: ignore[arg-type]
+    with pytest.raises(WorkerError, match=f"cannot be passed on to stdout: .*{error.args[-1]}"):
+        outlet.take(b"a\n")
 
 
 def test_what_nobody_has_printed_for_is_nobodys() -> None:

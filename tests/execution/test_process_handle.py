@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from milo import Phase
+import milo
+from milo import Phase, Pipeline
 from milo.execution import process_handle, program
+from milo.execution.placement import WorkerError
+from milo.execution.process_handle import Worker
+from milo.execution.remote import opened_outcome, packed_errand
 
 from . import elsewhere
-from .processes import Mark, eventually, needs_proc
+from .processes import Mark, eventually, needs_proc, work_of
 from .test_processes import SKIP, lines, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
@@ -62,6 +72,24 @@ def test_a_worker_that_hangs_up_and_goes_on_is_ended_and_says_that(monkeypatch: 
     assert "memory" not in error
 
 
+def test_an_attempt_whose_output_cannot_be_passed_on_takes_its_worker_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its outcome must not be taken for that of the next one."""
+
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    pipeline = Pipeline(
+        "p", Phase("a", elsewhere.prints, policy=SKIP), Phase("b", elsewhere.pid, depends_on=("a",))
+    )
+    result = milo.run(pipeline, executor="processes")
+    assert "cannot be passed on to stdout: [Errno 32] Broken pipe" in result.state.phase("a").error
+    assert isinstance(result.results["b"], int)
+
+
 def test_last_words_arrive() -> None:
     assert lines(run(Phase("a", elsewhere.killed, policy=SKIP)), "a") == ["last words"]
 
@@ -70,6 +98,24 @@ def test_a_worker_that_cannot_be_started_fails_the_phase(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     result = run(Phase("a", elsewhere.pid))
     assert "A worker process cannot be started: No such file" in result.state.phase("a").error
+
+
+@needs_proc
+def test_a_worker_that_cannot_be_watched_is_not_left_behind(
+    mark: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+
+    def refused(pid: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(process_handle, "exit_notice", refused)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(WorkerError, match="A worker process cannot be started: Too many open files"):
+        Worker()
+    assert mark.gone()
+    assert eventually(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
 def test_a_worker_that_ends_before_it_is_ready_fails_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +145,47 @@ def test_a_fork_that_is_left_behind_ends_with_the_run(mark: Mark, monkeypatch: p
     result = run(Phase("a", elsewhere.leaves_a_fork), Phase("b", elsewhere.pid, depends_on=("a",)))
     assert result.ok
     assert eventually(mark.gone)
+
+
+def test_what_was_told_before_an_attempt_is_cancelled_counts(tmp_path: Path) -> None:
+    """Also where it was not read yet."""
+    lines: list[str] = []
+    job: Any = SimpleNamespace(cancelled=False, linger=30.0, on_cancel=lambda callback: lambda: None)
+
+    def emit(job: Any, stream: str, line: str) -> None:
+        lines.append(line)
+        if line == "before":
+            (tmp_path / "heard").touch()
+            assert eventually(worker._has_message)
+            job.cancelled = True
+
+    work = work_of(elsewhere.listens_after, emit, tmp_path / "heard")
+    worker = Worker()
+    try:
+        outcome = worker.run(work, job, packed_errand(work, job, pickle.dumps, "a process"))
+        assert opened_outcome("a", outcome) is None
+    finally:
+        worker.end()
+    assert lines == ["before", "listening", "heeded"]
+
+
+def test_whoever_writes_without_end_does_not_hold_up_the_end_of_an_attempt() -> None:
+    """What was written before the outcome is in the pipe, which holds no more than this."""
+    job: Any = SimpleNamespace(cancelled=False, linger=0.0, on_cancel=lambda callback: lambda: None)
+    size = [0]
+    work = work_of(elsewhere.leaves_a_writer, lambda job, stream, line: size.append(len(line) + 1))
+    worker = Worker()
+    try:
+        worker.run(work, job, packed_errand(work, job, pickle.dumps, "a process"))
+        for outlet in worker._outlets.values():
+            outlet.open(work, job)
+        for _ in range(20):
+            assert eventually(lambda: {each for each, _ in worker._poll.poll(0)} & set(worker._outlets))
+            size.clear()
+            worker._drain()
+            assert 0 < sum(size) <= 65_536 + 100
+    finally:
+        worker.end()
 
 
 def test_out_of_memory_fails_its_own_phase_alone() -> None:

@@ -7,17 +7,25 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import milo
-from milo import Phase, PhasePolicy, Pipeline, PipelineError, RunResult
-from milo.execution.processes import check_picklable
+from milo import Action, Phase, PhasePolicy, Pipeline, PipelineError, RunResult
+from milo.execution.placement import WorkerError
+from milo.execution.processes import ProcessPlace, check_picklable
+from milo.pipeline import PHASE_LOG
+from milo.saga import Call
+from milo.saga.ports import Job
+from milo.session import Session
 
 from . import elsewhere
-from .processes import Mark, eventually, needs_proc, running
+from .processes import Mark, eventually, needs_proc, running, work_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
 
@@ -26,6 +34,24 @@ SKIP = PhasePolicy("skip")
 
 def run(*phases: Phase, **options: Any) -> RunResult:
     return milo.run(Pipeline("p", *phases, capture_output=True), **{"executor": "processes", **options})
+
+
+def cancelled_at(line: str, *phases: Phase, executor: object = "processes", grace: float = 30.0) -> RunResult:
+    """Run phases and cancel the run when one of them prints a line."""
+
+    def middleware(next_dispatch: Any, get_state: Any) -> Any:
+        def dispatch(action: Action) -> Any:
+            if action.type == PHASE_LOG and action.payload["line"] == line:
+                session.cancel()
+            return next_dispatch(action)
+
+        return dispatch
+
+    pipeline = Pipeline("p", *phases, capture_output=True)
+    session = Session(pipeline, executor=executor, grace=grace, middleware=[middleware])
+    result = session.run()
+    assert result.state.status == "cancelled"
+    return result
 
 
 def lines(result: RunResult, name: str, stream: str = "stdout") -> list[str]:
@@ -74,17 +100,21 @@ def test_output_that_is_not_captured_passes_through(capsys: pytest.CaptureFixtur
     assert told.err == "wrong\n"
 
 
-def test_a_line_is_there_while_the_handler_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
-    seen: list[str] = []
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_any_text_arrives_whatever_the_program_prints_in(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    result = run(Phase("a", elsewhere.prints_any_text))
+    assert lines(result, "a") == [r"ä\udc80"]
+    assert lines(result, "a", "stderr") == ["ö"]
 
-    def on_state(state: milo.PipelineState) -> None:
-        if state.phase("a").status == "running":
-            seen.extend(each.line for each in state.phase("a").logs)
 
-    result = run(Phase("a", elsewhere.runs_a_command, timeout=1.0), grace=0.5, on_state=on_state)
-    assert "ready" in seen
-    assert "timed out" in result.state.phase("a").error
+@needs_proc
+def test_a_line_is_there_while_the_handler_runs() -> None:
+    """Also that of a command, which goes on until the line has come."""
+    result = cancelled_at("ready", Phase("a", elsewhere.runs_a_command), grace=0.5)
+    assert lines(result, "a") == ["ready"]
 
 
 def test_current_phase_is_there_and_retries_count() -> None:
@@ -97,13 +127,8 @@ def test_async_handlers_are_awaited_there() -> None:
     assert run(Phase("a", elsewhere.awaited)).results["a"] == "a"
 
 
-def test_a_handler_that_heeds_its_limit_ends_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MILO_TEST_STARTED", str(tmp_path / "started"))
-    result = run(Phase("a", elsewhere.heeds, timeout=0.3, policy=SKIP), Phase("b", elsewhere.pid))
-    assert result.ok
-    assert lines(result, "a") == ["heeded"]
+def test_a_handler_that_listens_ends_by_itself() -> None:
+    assert lines(cancelled_at("listening", Phase("a", elsewhere.listens)), "a") == ["listening", "heeded"]
 
 
 def test_an_attempt_after_the_death_of_its_worker_gets_another_one() -> None:
@@ -231,6 +256,21 @@ def test_handlers_of_the_program_itself_are_found(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_a_program_that_was_started_without_standard_streams_has_workers(tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        "program.py",
+        """
+        if __name__ == "__main__":
+            state = run(pipeline).state
+            Path(sys.argv[1]).write_text(state.status + state.phases[0].error)
+        """,
+    )
+    closed = 'exec "$0" "$@" <&- >&- 2>&-'
+    subprocess.run(["sh", "-c", closed, sys.executable, path, tmp_path / "told"], timeout=60, check=True)
+    assert (tmp_path / "told").read_text() == "completed"
+
+
 def test_a_program_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
     process = start(script(tmp_path, "program.py", "print(run(pipeline).state.phases[0].error)"))
     told = process.communicate(timeout=60)[0]
@@ -268,15 +308,64 @@ def test_no_worker_is_left_when_the_run_has_ended() -> None:
     assert not running(result.results["a"])
 
 
-def test_an_idle_worker_that_was_killed_is_nobodys_failure() -> None:
+@needs_proc
+@pytest.mark.parametrize("handler", [elsewhere.pid, elsewhere.leaves_a_daemon])
+def test_an_idle_worker_that_was_killed_is_nobodys_failure(
+    handler: Callable[[], int], mark: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where what it has forked lives on."""
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+
     def kill(a: int) -> None:
         os.kill(a, signal.SIGKILL)
         assert eventually(lambda: not running(a))
 
-    result = run(
-        Phase("a", elsewhere.pid),
-        Phase("kill", kill, depends_on=("a",), runs_on="thread"),
-        Phase("b", elsewhere.pid, depends_on=("kill",)),
-    )
+    try:
+        result = run(
+            Phase("a", handler),
+            Phase("kill", kill, depends_on=("a",), runs_on="thread"),
+            Phase("b", elsewhere.pid, depends_on=("kill",)),
+        )
+    finally:
+        for left in mark.processes():
+            os.kill(left, signal.SIGKILL)
     assert result.ok
     assert result.results["a"] != result.results["b"]
+
+
+@needs_proc
+def test_an_attempt_that_is_given_up_is_killed_even_where_a_line_of_it_is_held_up(
+    mark: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a view that is stuck, or by somebody who does not read on."""
+    for variable, value in mark.env.items():
+        monkeypatch.setenv(variable, value)
+    held, release = threading.Event(), threading.Event()
+
+    def emit(job: object, stream: str, line: str) -> None:
+        held.set()
+        release.wait(30)
+
+    work = work_of(elsewhere.listens, emit)
+    job = Job(host=None, task=SimpleNamespace(epoch=0), call=Call(int, linger=30.0))  # type: ignore[arg-type]
+    place = ProcessPlace()
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            place.run(work, job)
+        except WorkerError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert held.wait(30)
+    place.abandon(Job(None, job.task, job.call))  # type: ignore[arg-type]
+    assert not mark.gone()
+    place.abandon(job)
+    assert eventually(mark.gone)
+    release.set()
+    thread.join(30)
+    place.close()
+    assert "was ended by SIGKILL" in str(raised)

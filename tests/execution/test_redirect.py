@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+
+import pytest
 
 SCRIPT = """
     import os, subprocess, sys
@@ -44,6 +48,33 @@ def test_everything_written_becomes_lines_in_order_and_the_descriptors_come_back
         "w",
         "('stdout', 'again')",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_any_text_becomes_lines_whatever_the_program_prints_in(encoding: str, tmp_path: Path) -> None:
+    """Into a file as well, whose stream knows its place."""
+    script = """
+        import sys
+        from milo.execution.redirect import redirected
+
+        lines = []
+        print("before")
+        encoding = sys.stdout.encoding
+        with redirected(lambda stream, line: lines.append(line)) as line:
+            print("ä\\udc80")
+        print(ascii(lines), sys.stdout.encoding == encoding)
+    """
+    with open(tmp_path / "printed", "w+") as printed:
+        environ = {**os.environ, "PYTHONIOENCODING": encoding}
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            stdout=printed,
+            env=environ,
+            timeout=60,
+            check=True,
+        )
+        printed.seek(0)
+        assert printed.read() == "before\n['\\xe4\\\\udc80'] True\n"
 
 
 def test_no_line_of_a_handlers_own_ends_the_capture() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from milo import current_phase
 from milo.errors import PhaseCancelled
 from milo.execution.placement import WorkerError
-from milo.execution.remote import Errand, RemoteHost, opened_outcome, packed_outcome
+from milo.execution.remote import Errand, RemoteHost, opened_outcome, packed_errand, packed_outcome
 from milo.saga.effects import SagaCancelled
 
 from .elsewhere import TwoPartError, UnreadableError
@@ -139,6 +140,30 @@ def test_an_error_whose_text_fails_is_told_all_the_same() -> None:
 
     with pytest.raises(WorkerError, match=r"WordlessError: .its text cannot be shown"):
         opened_outcome("a", packed_outcome("a", None, WordlessError()))
+
+
+class Wordless:
+    """Neither can it be sent nor does the error say why."""
+
+    class Error(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def __reduce__(self) -> str:
+        raise self.Error
+
+
+def test_a_reason_that_has_no_text_does_not_hide_what_cannot_be_sent() -> None:
+    work = SimpleNamespace(
+        name="a", number=1, run_id="r", capture=True, handler=int, args=(Wordless(),), kwargs={}
+    )
+    job: Any = SimpleNamespace(linger=1.0)
+    with pytest.raises(
+        WorkerError, match=r"given cannot be sent to a process: Error: \(its text cannot be shown\)"
+    ):
+        packed_errand(work, job, pickle.dumps, "a process")
+    with pytest.raises(WorkerError, match=r"cannot be sent back: Error: \(its text cannot be shown\)"):
+        opened_outcome("a", packed_outcome("a", Wordless(), None))
 
 
 def test_what_cannot_be_read_here_is_an_error() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import textwrap
+from itertools import product
 
 import pytest
 
 from milo import Phase
+from milo.execution.streams import pass_through
 
 from . import elsewhere
 from .test_processes import SKIP, lines, run
@@ -22,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processe
     ("how", "executor"),
     [
         ("descriptor", "processes"),
-        *((how, executor) for how in ("stream", "redirected", "gone") for executor in ("processes", "dask")),
+        *product(("stream", "detached", "wrapped", "redirected", "gone"), ("processes", "dask")),
     ],
 )
 def test_what_an_attempt_has_closed_is_open_for_the_next(how: str, executor: str) -> None:
@@ -36,6 +39,19 @@ def test_what_an_attempt_has_closed_is_open_for_the_next(how: str, executor: str
     assert lines(result, "next") == ["printed", "written"]
     assert lines(result, "next", "stderr") == ["wrong"]
     assert result.results["next"] == (result.results["where"], "")
+
+
+def test_a_line_is_logged_without_a_stream_to_put_it_in_order_with() -> None:
+    assert lines(run(Phase("a", elsewhere.logs_without_stdout)), "a") == ["logged"]
+
+
+def test_text_passes_through_as_far_as_the_stream_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    pass_through("stdout", "a\nä")
+    assert written.getvalue() == b"a\n\\xe4"
+    monkeypatch.setattr(sys, "stdout", None)
+    pass_through("stdout", "nowhere")
 
 
 def test_a_worker_whose_every_descriptor_was_closed_fails_its_phase_alone() -> None:

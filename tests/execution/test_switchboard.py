@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from milo.execution.away import Desk
 from milo.execution.switchboard import Address, Switchboard, line_to
@@ -65,4 +68,66 @@ def test_a_caller_without_the_key_is_not_heard() -> None:
     friend = line_to(switchboard.address)
     friend.line(trip.token, "stdout", "b")
     assert friend.end(trip.token) == (1, [])
+    switchboard.close()
+
+
+def test_a_switchboard_that_closes_hangs_up_on_both_sides() -> None:
+    """A pool goes on after the run, and so do its processes."""
+    before = set(threading.enumerate())
+    desk = Desk("d")
+    switchboard = Switchboard(desk)
+    line = line_to(switchboard.address)
+    line.line("t", "stdout", "a")
+    assert line.end("t") == (1, [])
+    started = [thread for thread in threading.enumerate() if thread not in before]
+    switchboard.close()
+    switchboard.close()
+    for thread in started:
+        thread.join(20)
+    assert [thread for thread in started if thread.is_alive()] == []
+    line.line("t", "stdout", "for nobody")
+    assert line.end("t") == (0, [])
+
+
+def test_a_line_that_cannot_be_used_does_not_cut_off_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[str] = []
+
+    def emit(job: object, stream: str, line: str) -> None:
+        if line == "bad":
+            raise ValueError(line)
+        heard.append(line)
+
+    desk = Desk("d")
+    switchboard = Switchboard(desk)
+    trip = desk.open(SimpleNamespace(emit=emit), job())  # type: ignore[arg-type]
+    line = line_to(switchboard.address)
+    for text in ("bad", "good"):
+        line.line(trip.token, "stdout", text)
+    trip.wait_for_lines(2)
+    switchboard.close()
+    assert heard == ["good"]
+    assert "What a worker told could not be used" in caplog.text
+
+
+def test_lines_of_two_threads_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the end of an attempt would not wait for the last of them."""
+
+    class Slow(dict[str, int]):
+        def get(self, key: str, default: Any = None) -> Any:
+            found = super().get(key, default)
+            if not barrier.broken:
+                with suppress(threading.BrokenBarrierError):
+                    barrier.wait(0.2)  # both have looked, if both can
+            return found
+
+    barrier = threading.Barrier(2)
+    switchboard = Switchboard(Desk("d"))
+    line = line_to(switchboard.address)
+    monkeypatch.setattr(line, "_told", Slow())
+    threads = [threading.Thread(target=line.line, args=("t", stream, "a")) for stream in ("stdout", "stderr")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert line.end("t") == (2, [])
     switchboard.close()

@@ -41,6 +41,22 @@ class Behaviour:
             os.close(file)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A handler that can be sent anywhere: it notes that it ran, and fails as long as what it needs is not there."""
+
+    name: str
+    diary: Path
+    needed: Path
+
+    def __call__(self) -> str:
+        with open(self.diary, "a") as diary:
+            diary.write(f"{self.name}\n")
+        if self.name == "b" and not self.needed.exists():
+            raise BoomError("not yet")
+        return self.name
+
+
 def pipeline_of(case: Case, diary: Path) -> Pipeline:
     phases = [
         Phase(
@@ -131,10 +147,10 @@ def _check_phase(task: Task, status: str, begun: int, result: RunResult) -> None
         before = (result.results.get(name) for name in task.depends_on)
         assert result.results[task.name] == 1 + sum(each for each in before if each is not None)
     elif status == "skipped":
-        assert (begun, task.policy.on_fail) == (1, "skip")
+        assert (begun, task.policy.on_fail) == (1, "skip"), result.state.phase(task.name).error
         assert task.failures > 0
     elif status == "failed":
-        assert 0 < begun <= task.failures
+        assert 0 < begun <= task.failures, result.state.phase(task.name).error
         assert result.state.phase(task.name).error.endswith(f"try {begun}")
     else:
         assert status == "cancelled"

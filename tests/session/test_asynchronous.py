@@ -12,9 +12,11 @@ import milo
 from milo import Phase, Pipeline, PipelineState
 from milo.errors import StateError
 from milo.execution import ThreadWorkers
+from milo.execution.loops import LoopCoroutines
 from milo.session import RunResult, asynchronous
+from milo.session.asynchronous import AsyncSession
 
-from .helpers import WAIT_S, one, raising
+from .helpers import WAIT_S, LimitsByHand, one, raising
 
 
 def test_arun_runs_async_handlers_on_the_callers_loop() -> None:
@@ -112,16 +114,22 @@ def test_cancelling_the_task_again_does_not_wait_for_a_handler_that_takes_its_ti
 
 def test_a_limit_cancels_an_async_handler_on_the_callers_loop() -> None:
     seen: list[str] = []
+    clock = LimitsByHand()
 
     async def handler() -> None:
+        clock.up()
         try:
             await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0)
             seen.append("cleaned up")
 
-    result = asyncio.run(milo.arun(one(handler, timeout=0.05)))
-    assert result.state.phase("it").error == "timed out after 0.05 s"
+    async def main() -> RunResult:
+        coroutines = LoopCoroutines(asyncio.get_running_loop())
+        return await AsyncSession(one(handler, timeout=600), clock=clock, coroutines=coroutines).arun()
+
+    result = asyncio.run(main())
+    assert result.state.phase("it").error == "timed out after 600 s"
     assert seen == ["cleaned up"]
 
 

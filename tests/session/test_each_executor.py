@@ -15,9 +15,10 @@ from hypothesis import Phase as HypothesisPhase
 from hypothesis import given, settings
 
 import milo
+from milo import Phase, Pipeline
 from tests.pipeline.reference import Case
 
-from .behaviour import cases, check, pipeline_of
+from .behaviour import Step, cases, check, pipeline_of
 from .helpers import in_thread
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
@@ -56,3 +57,18 @@ def test_order_exclusivity_limits_and_failures_are_the_same_everywhere(executor:
         if isinstance(result, BaseException):
             raise result
         check(case, result, diary)
+
+
+def test_a_run_is_resumed_without_repeating_what_is_done_everywhere(executor: object, tmp_path: Path) -> None:
+    diary, needed, journal = tmp_path / "diary", tmp_path / "needed", tmp_path / "runs.db"
+    steps = [Step(name, diary, needed) for name in "abc"]
+    pipeline = Pipeline(
+        "p", *(Phase(step.name, step, depends_on=("a",) if step.name != "a" else ()) for step in steps)
+    )
+    failed = milo.run(pipeline, executor=executor, journal=journal)
+    assert failed.state.phase("b").status == "failed"
+    needed.touch()
+    resumed = milo.run(pipeline, executor=executor, journal=journal, resume=True)
+    assert [phase.error for phase in resumed.state.phases] == ["", "", ""]
+    assert resumed.results == {"a": "a", "b": "b", "c": "c"}
+    assert diary.read_text().split() == ["a", "b", "b", "c"]

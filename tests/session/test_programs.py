@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,9 +195,12 @@ def test_with_handle_signals_a_run_without_a_signal_is_like_any_other() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_signals_can_be_handled_in_the_main_thread_only() -> None:
+def test_signals_can_be_handled_in_the_main_thread_only(tmp_path: Path) -> None:
+    """Elsewhere the run is refused before it is recorded."""
     ran: list[int] = []
-    error = in_thread(lambda: milo.run(one(lambda: ran.append(1)), handle_signals=True))
+    journal = tmp_path / "runs.db"
+    error = in_thread(lambda: milo.run(one(lambda: ran.append(1)), handle_signals=True, journal=journal))
     assert isinstance(error, StateError)
     assert "main thread" in str(error)
     assert ran == []
+    assert not journal.exists()

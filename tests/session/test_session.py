@@ -6,14 +6,17 @@ import asyncio
 import contextvars
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import milo
 from milo import Phase, PhasePolicy, Pipeline, PipelineState
-from milo.errors import StateError
+from milo.errors import PipelineError, StateError
 from milo.session import RunResult, Session
+from milo.session.asynchronous import AsyncSession
+from milo.session.recording import JournalOptions, begin, resume
 
 from .helpers import WAIT_S, in_thread, one, outcome_of, raising
 
@@ -23,6 +26,20 @@ def test_a_session_runs_once() -> None:
     session.run()
     with pytest.raises(StateError, match="has run already"):
         session.run()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
+@pytest.mark.parametrize("run", [Session.run, lambda session: asyncio.run(session.arun())])
+def test_a_session_that_cannot_start_leaves_nothing_behind(run: Any, tmp_path: Path) -> None:
+    """Neither what it captures through, nor the run that its journal has begun."""
+    before = sys.stdout
+    pipeline = Pipeline("p", Phase("it", lambda: None), capture_output=True)
+    options = JournalOptions(tmp_path / "runs.db")
+    session = AsyncSession(pipeline, executor="processes", recording=begin(pipeline, options))
+    with pytest.raises(PipelineError, match="cannot be sent to a process"):
+        run(session)
+    assert sys.stdout is before
+    resume(pipeline, options).close()
 
 
 # Threads

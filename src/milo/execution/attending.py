@@ -26,6 +26,8 @@ class Channel(Protocol):
 
 _running: dict[str, RemoteJob] = {}
 _coroutines = CoroutineThread()
+# A process has one pair of outputs: of two attempts that come to be in it after all, one has them.
+_redirecting = threading.Lock()
 
 
 def cancel(token: str) -> None:
@@ -97,15 +99,28 @@ class _Told:
 
 @contextmanager
 def _captured(told: _Told, host: RemoteHost, *, alone: bool) -> Iterator[None]:
-    if alone:
-        with redirected(told.tell) as written:
-            told.between(written)
-            try:
-                yield
-            finally:
-                told.between(told.tell)
-        return
-    # Others print here as well: only what passes through sys.stdout and sys.stderr can be told apart.
+    redirecting = alone and _redirecting.acquire(blocking=False)
+    try:
+        with _all_written(told) if redirecting else _all_printed(told, host):
+            yield
+    finally:
+        if redirecting:
+            _redirecting.release()
+
+
+@contextmanager
+def _all_written(told: _Told) -> Iterator[None]:
+    with redirected(told.tell) as written:
+        told.between(written)
+        try:
+            yield
+        finally:
+            told.between(told.tell)
+
+
+@contextmanager
+def _all_printed(told: _Told, host: RemoteHost) -> Iterator[None]:
+    """Where others write as well: only what passes through sys.stdout and sys.stderr can be told apart."""
     sink = LineSink(told.tell)
     with capture_output():
         host.context.run(current_sink.set, sink)

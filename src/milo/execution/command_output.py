@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 
 from milo.execution.current import CurrentPhase
 from milo.execution.lines import LineSplitter, current_sink, utf8_decoder
+from milo.execution.streams import pass_through
 
 __all__ = ["CommandOutput"]
 
@@ -64,7 +64,7 @@ class CommandOutput:
             self.last.extend(lines)
             self._lines[stream].extend(lines)
         if self._phase is None:
-            _print(stream, lines)
+            pass_through(stream, "".join(f"{line}\n" for line in lines))
             return
         # Whoever prints because of a line is not captured: it would feed itself for ever.
         token = current_sink.set(None)
@@ -73,15 +73,3 @@ class CommandOutput:
                 self._phase.emit(stream, line)
         finally:
             current_sink.reset(token)
-
-
-def _print(stream: str, lines: list[str]) -> None:
-    target = getattr(sys, stream)
-    if target is None or not lines:
-        return
-    text = "\n".join(lines) + "\n"
-    try:
-        target.write(text)
-    except UnicodeEncodeError:
-        target.write(text.encode("ascii", "backslashreplace").decode("ascii"))
-    target.flush()

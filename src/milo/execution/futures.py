@@ -6,14 +6,14 @@ import os
 import pickle
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any
 
 from milo.execution.attending import attend
 from milo.execution.away import DROPPED, Desk, Trip
 from milo.execution.placement import Work, WorkerError
 from milo.execution.processes import check_picklable
-from milo.execution.remote import Errand, errand_of, opened_outcome, packed_outcome
+from milo.execution.remote import Errand, errand_of, in_words, opened_outcome, packed_outcome
 from milo.execution.switchboard import Address, Switchboard, line_to
 from milo.saga.ports import Job, current_job
 
@@ -30,6 +30,7 @@ class FuturesPlace:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._desk = Desk(f"{os.getpid()}-{id(self)}")
+        self._futures: dict[Job, Future[Any]] = {}
         self._switchboard: Switchboard | None = None
         self._lock = threading.Lock()
 
@@ -48,23 +49,29 @@ class FuturesPlace:
         """Run an attempt in the executor and wait for it."""
         trip = self._desk.open(work, job)
         try:
-            future = self._submitted(trip)
+            future = self._futures[job] = self._submitted(trip)
+            if job.dropped:
+                self.abandon(job)
             future.add_done_callback(trip.news.put)
             if trip.news.get() is DROPPED:
-                future.cancel()
+                future.cancel()  # it may have been given up before it was known here
                 raise WorkerError(f"Phase {work.name!r} was given up.")
             return self._outcome(trip, future)
         finally:
+            self._futures.pop(job, None)
             self._desk.close(trip)
 
     def abandon(self, job: Job) -> None:
-        """Nobody waits for it any more; what a pool runs already cannot be ended."""
+        """Nobody waits for it any more: it is not begun after this, but what a pool runs already cannot be ended."""
         self._desk.abandon(job)
+        future = self._futures.get(job)
+        if future is not None:
+            future.cancel()
 
     def close(self) -> None:
         """Give up what is still there; the executor is its owner's to close."""
         for trip in self._desk.all():
-            trip.news.put(DROPPED)
+            self.abandon(trip.job)
         with self._lock:
             if self._switchboard is not None:
                 self._switchboard.close()
@@ -85,7 +92,7 @@ class FuturesPlace:
     def _outcome(self, trip: Trip, future: Future[Any]) -> Any:
         try:
             outcome = future.result()
-        except (Exception, CancelledError) as reason:
+        except Exception as reason:
             raise self._failed(trip.work.name, reason) from reason
         if isinstance(outcome, _Here):
             if outcome.error is not None:
@@ -98,14 +105,13 @@ class FuturesPlace:
         return opened_outcome(trip.work.name, packed)
 
     def _failed(self, name: str, reason: BaseException) -> WorkerError:
-        told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
         hint = ""
         if isinstance(reason, BrokenExecutor):
             hint = 'A worker ended, and with it the pool for good; with executor="processes" only its own phase fails.'
         elif isinstance(reason, pickle.PicklingError | TypeError | AttributeError):
             hint = 'Handlers, what they are given and what they return must be sendable; or use runs_on="thread".'
         pool = type(self._executor).__name__
-        return WorkerError(f"Phase {name!r} could not be run in {pool}: {told}.", hint=hint)
+        return WorkerError(f"Phase {name!r} could not be run in {pool}: {in_words(reason)}.", hint=hint)
 
 
 class _Here:
@@ -132,7 +138,7 @@ class _Summons:
 
     def __reduce__(self) -> tuple[Any, ...]:
         trip = self._trip
-        return _Sent, (trip.token, tuple(errand_of(trip.work, trip.job)), self._place.address())
+        return _Sent, (trip.token, tuple(errand_of(trip.work, trip.job)), self._place.address(), os.getpid())
 
 
 def _run_here(trip: Trip) -> _Here:
@@ -145,16 +151,18 @@ def _run_here(trip: Trip) -> _Here:
 
 
 class _Sent:
-    """An attempt as it arrives in another process."""
+    """An attempt as it arrives in another process, or in this one again: in an interpreter of its own, say."""
 
-    def __init__(self, token: str, errand: tuple[Any, ...], address: Address) -> None:
+    def __init__(self, token: str, errand: tuple[Any, ...], address: Address, home: int) -> None:
         self._token = token
         self._errand = Errand(*errand)
         self._address = address
+        self._home = home
 
     def __call__(self) -> tuple[bytes, tuple[int, list[tuple[str, str]]]]:
         """Run it; returns its outcome, how many lines were told, and those that could not be told as they came."""
         line = line_to(self._address)
-        value, error = attend(self._token, self._errand, line, alone=True)
+        # What else is written in the run's own process is not the attempt's.
+        value, error = attend(self._token, self._errand, line, alone=os.getpid() != self._home)
         packed = packed_outcome(self._errand.name, value, error)
         return packed, line.end(self._token)

@@ -51,6 +51,11 @@ class Link:
         """Whether there is something to receive that was read already, so that no poll tells of it."""
         return bool(self._read)
 
+    @property
+    def writing(self) -> int:
+        """What messages are written to, for what is none of them."""
+        return self._writing
+
     def send(self, kind: bytes, body: bytes = b"") -> None:
         """Send a message; `kind` is one byte. Raises OSError if the other side does not take it."""
         head = _HEAD.pack(kind, len(body))

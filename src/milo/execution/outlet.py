@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from milo.execution.framing import Unframed
 from milo.execution.lines import LineSplitter, current_sink, utf8_decoder
-from milo.execution.placement import Work
+from milo.execution.placement import Work, WorkerError
+from milo.execution.streams import pass_through
 from milo.saga.ports import Job
 
 __all__ = ["Outlet"]
@@ -22,7 +21,6 @@ class Outlet:
 
     Attributes:
         last: The last line that was printed.
-        ended: Whether nobody has it open any more.
     """
 
     def __init__(self, stream: str, mark: bytes) -> None:
@@ -33,7 +31,6 @@ class Outlet:
         self._owner: tuple[Work, Job] | None = None
         self._fresh = True
         self.last = ""
-        self.ended = False
 
     def open(self, work: Work, job: Job) -> None:
         """Let what comes from now on be an attempt's."""
@@ -64,10 +61,13 @@ class Outlet:
             self._give(self._splitter.feed(text))
             return
         self.last = text.strip().rpartition("\n")[2] or self.last
-        target = getattr(sys, self._stream)
-        if target is not None:
-            target.write(text)
-            target.flush()
+        try:
+            pass_through(self._stream, text)
+        except (OSError, ValueError) as reason:
+            raise WorkerError(
+                f"What was printed in a worker process cannot be passed on to {self._stream}: {reason}.",
+                hint="With capture_output=True it becomes log lines instead.",
+            ) from reason
 
     def _give(self, lines: list[str]) -> None:
         if lines:

@@ -10,18 +10,20 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack
+from typing import Any, NoReturn
 
 from milo.execution.exits import HUNG_UP, exit_reason, exit_words
 from milo.execution.framing import new_mark
 from milo.execution.groups import ASKED_NICELY
 from milo.execution.guard import guard
-from milo.execution.guard_process import kill_sessions, still_ours
-from milo.execution.link import Link, wide_pipe
+from milo.execution.guard_process import kill_sessions, signal_group, still_ours
 from milo.execution.outlet import Outlet
 from milo.execution.pipes import exit_notice, has_exited
 from milo.execution.placement import Work, WorkerError
 from milo.execution.process_worker import ERRAND, GROUP, HEEDS, NUMBER, OUTCOME, READY, TOLD
 from milo.execution.program import program_here, start_process
+from milo.execution.worker_pipes import WorkerPipes
 from milo.saga.ports import Job
 
 __all__ = ["NotTakenError", "Worker"]
@@ -46,37 +48,23 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        errands, sending = wide_pipe()
-        receiving, answers = wide_pipe()
-        self._outlets = {}
-        self._mark = new_mark()
-        writing = []
-        for stream in ("stdout", "stderr"):
-            read, write = os.pipe()
-            os.set_blocking(read, False)
-            self._outlets[read] = Outlet(stream, self._mark)
-            writing.append(write)
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
-        cancels, self._cancels = os.pipe()
-        try:
-            self._process = start_process(
-                _MODULE, errands, stdout=writing[0], stderr=writing[1], descriptors=(answers, cancels)
-            )
-        except OSError as error:
-            os.close(sending)
-            os.close(receiving)
-            self._close_pipes()
-            raise WorkerError(f"A worker process cannot be started: {error.strerror or error}.") from error
-        finally:
-            for descriptor in (*writing, errands, answers, cancels):
-                os.close(descriptor)
-        self.pid = self._process.pid
+        program = program_here("milo-worker")
+        with ExitStack() as undoing:
+            try:
+                self._start(undoing)
+            except OSError as error:
+                raise WorkerError(
+                    f"A worker process cannot be started: {error.strerror or error}."
+                ) from error
+            undoing.pop_all()
         guard.descriptor()
         guard.add(self.pid)
-        self._link = Link(receiving, sending)
-        self._messages = receiving
-        self._exit = exit_notice(self.pid)
+        self._mark = new_mark()
+        streams = zip(self._pipes.reading, ("stdout", "stderr"), strict=True)
+        self._outlets = {reading: Outlet(stream, self._mark) for reading, stream in streams}
+        self._link = self._pipes.link
+        self._messages = self._link.fileno()
+        self._wake_read, self._wake_write = self._pipes.wake
         self._poll = select.poll()
         # The messages first: see `_step`.
         for descriptor in (self._messages, self._exit, self._wake_read, *self._outlets):
@@ -91,12 +79,31 @@ class Worker:
         self._attempts = 0
         self._quiet = False
         self.usable = True
-        self._tell_program(sending, answers, cancels)
+        self._tell({"mark": self._mark, "program": program, "cancels": self._pipes.cancels})
 
-    def _tell_program(self, sending: int, answers: int, cancels: int) -> None:
-        told = {"mark": self._mark, "program": program_here("milo-worker"), "cancels": cancels}
+    def _start(self, undoing: ExitStack) -> None:
+        """Start the process, and note how to undo what was done if the rest fails."""
+        self._pipes = pipes = WorkerPipes()
+        undoing.callback(pipes.close)
+        undoing.callback(pipes.link.close)
         try:
-            os.write(sending, NUMBER.pack(answers))
+            os.write(pipes.link.writing, NUMBER.pack(pipes.answers))
+            self._process = start_process(
+                _MODULE,
+                pipes.errands,
+                stdout=pipes.writing[0],
+                stderr=pipes.writing[1],
+                descriptors=(pipes.answers, pipes.cancels),
+            )
+        finally:
+            pipes.hand_over()
+        undoing.callback(self._process.wait)
+        undoing.callback(self._process.kill)
+        self.pid = self._process.pid
+        self._exit = exit_notice(self.pid)
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        try:
             self._link.send(TOLD, pickle.dumps(told))
         except OSError:
             return  # it has ended already, which is seen when it is used
@@ -106,12 +113,28 @@ class Worker:
 
         Raises:
             NotTakenError: It had died after an attempt before this one; this one was not begun.
-            WorkerError: The process has ended before the attempt.
+            WorkerError: The process has ended before the attempt, or what was printed there cannot be passed on.
         """
         self._heeds = False
         for outlet in self._outlets.values():
             outlet.open(work, job)
         forget = job.on_cancel(self._wake)
+        try:
+            outcome = self._outcome(job, errand)
+            if outcome is None:
+                self._bury(work)
+            for outlet in self._outlets.values():
+                outlet.close()
+            return outcome
+        except BaseException:
+            # It may still be at the attempt, whose outcome must not be taken for that of another one.
+            self.kill()
+            raise
+        finally:
+            forget()
+
+    def _outcome(self, job: Job, errand: bytes) -> bytes | bytearray | None:
+        """Have an attempt run; returns its packed outcome, or None when the process has ended without one."""
         try:
             self._wait_ready(job)
             self._hand_over(errand)
@@ -119,14 +142,7 @@ class Worker:
             if not self._quiet:
                 self._drain()
         except (EOFError, OSError):
-            outcome = None
-        finally:
-            forget()
-        if outcome is None:
-            self._bury(work, job)
-        for outlet in self._outlets.values():
-            outlet.close()
-        assert outcome is not None
+            return None
         return outcome
 
     def _wait_ready(self, job: Job) -> None:
@@ -148,11 +164,11 @@ class Worker:
             self.usable = False
             raise NotTakenError from reason
 
-    def _attend(self, job: Job) -> bytes | bytearray | None:
-        """Look after the attempt until its outcome is there; None when the process has ended without one."""
+    def _attend(self, job: Job) -> bytes | bytearray:
+        """Look after the attempt until its outcome is there."""
         kill_at = math.inf
         while True:
-            if job.cancelled and kill_at == math.inf:
+            if job.cancelled and kill_at == math.inf and not self._has_message():
                 kill_at = time.monotonic() + self._stop(job)
             if time.monotonic() >= kill_at:
                 self.kill()
@@ -165,7 +181,7 @@ class Worker:
         if not self._heeds or not job.linger:
             self.kill()
             return 0.0
-        os.write(self._cancels, NUMBER.pack(self._attempts))
+        os.write(self._pipes.telling, NUMBER.pack(self._attempts))
         return ASKED_NICELY * job.linger
 
     def _step(self, until: float) -> bytes | bytearray | None:
@@ -184,17 +200,22 @@ class Worker:
             self._quiet = _POLLS_IN_ORDER
             return self._take_message()
         ready = {descriptor for descriptor, _ in found}
-        self._read(ready)
+        for descriptor in ready.intersection(self._outlets):
+            self._read(descriptor)
         if self._messages in ready:
             return self._take_message()
         if self._exit in ready:
             # What it sent last was there before it ended.
-            if self._messages in {descriptor for descriptor, _ in self._poll.poll(0)}:
+            if self._has_message():
                 return self._take_message()
             raise EOFError
         if self._wake_read in ready:
             os.read(self._wake_read, _CHUNK)
         return None
+
+    def _has_message(self) -> bool:
+        """Whether something was told that was not read: it may be that the attempt ends by itself, or has ended."""
+        return self._link.pending or self._messages in {descriptor for descriptor, _ in self._poll.poll(0)}
 
     def _take_message(self) -> bytes | bytearray | None:
         kind, body = self._link.receive()
@@ -211,31 +232,28 @@ class Worker:
                 del self._groups[group]
         return None
 
-    def _read(self, ready: set[int]) -> bool:
-        found = False
-        for descriptor, outlet in self._outlets.items():
-            if descriptor in ready:
-                try:
-                    data = os.read(descriptor, _CHUNK)
-                except BlockingIOError:
-                    continue
-                if data:
-                    outlet.take(data)
-                    found = True
-                else:
-                    self._poll.unregister(descriptor)
-                    outlet.ended = True
-        return found
+    def _read(self, descriptor: int, most: int = _CHUNK) -> int:
+        """Hand out what is in a pipe, at most so many bytes; returns how many there were."""
+        try:
+            data = os.read(descriptor, most)
+        except BlockingIOError:
+            return 0
+        if data:
+            self._outlets[descriptor].take(data)
+        else:
+            self._poll.unregister(descriptor)
+        return len(data)
 
     def _drain(self) -> None:
         """Hand out what is in the pipes: what an attempt has written is there before its outcome is."""
-        # Not without end: a process that it has left behind may write for ever.
-        for _ in range(64):
-            if not self._read({descriptor for descriptor, _ in self._poll.poll(0)}):
-                return
+        # Not more than they hold: a process that it has left behind may write for ever.
+        left = dict.fromkeys(self._outlets, _CHUNK)
+        while ready := [each for each, _ in self._poll.poll(0) if left.get(each, 0) > 0]:
+            for descriptor in ready:
+                left[descriptor] -= self._read(descriptor, left[descriptor]) or _CHUNK
 
-    def _bury(self, work: Work, job: Job) -> None:
-        """The process has ended: end what it has started, and say what became of it."""
+    def _bury(self, work: Work) -> NoReturn:
+        """The process has ended: end what it has started, and raise what became of it."""
         self.usable = False
         self._drain()
         last = [outlet.last for outlet in self._outlets.values() if outlet.last]
@@ -273,7 +291,7 @@ class Worker:
         self.usable = False
         with self._lock:
             if not self._ended:
-                os.killpg(self.pid, signal.SIGKILL)
+                signal_group(self.pid, signal.SIGKILL)
 
     def let_go(self) -> None:
         """Let the process end by itself."""
@@ -294,8 +312,4 @@ class Worker:
         guard.remove(self.pid)
         self._link.close()
         os.close(self._exit)
-        self._close_pipes()
-
-    def _close_pipes(self) -> None:
-        for descriptor in (*self._outlets, self._wake_read, self._wake_write, self._cancels):
-            os.close(descriptor)
+        self._pipes.close()

@@ -18,8 +18,8 @@ from milo.execution.groups import Led, ProcessGroups, current_groups
 from milo.execution.link import Link
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler, adopt_program
-from milo.execution.remote import Errand, RemoteHost, RemoteJob, flush_streams, packed_outcome
-from milo.execution.streams import Streams
+from milo.execution.remote import Errand, RemoteHost, RemoteJob, in_words, packed_outcome
+from milo.execution.streams import PLAIN_TEXT, Streams, flush
 
 __all__ = ["main"]
 
@@ -60,6 +60,7 @@ class Worker:
         self._sending = threading.Lock()
         self._number = 0
         self._current: tuple[int, RemoteJob] | None = None
+        self._cancels: int | None = None
         self._busy = False
         self._gone = False
         self._name = ""
@@ -80,9 +81,11 @@ class Worker:
         self._streams = Streams()
         host = RemoteHost()
         host.context.run(current_groups.set, self.groups)
-        os.set_inheritable(told["cancels"], False)
+        self._cancels = told["cancels"]
+        os.set_inheritable(self._cancels, False)
+        os.register_at_fork(after_in_child=self._hang_up)
         listening = threading.Thread(
-            target=self._listen, args=(told["cancels"],), name="milo-listen", daemon=True
+            target=self._listen, args=(self._cancels,), name="milo-listen", daemon=True
         )
         listening.start()
         self.send(READY)
@@ -94,6 +97,13 @@ class Worker:
                 _end_session()
             self._number += 1
             self._run(host, errand)
+
+    def _hang_up(self) -> None:
+        """In what the handler has forked: as long as that has the pipes open, this process would not seem to end."""
+        self._link.close()
+        if self._cancels is not None:  # which it is in what that has forked
+            os.close(self._cancels)
+            self._cancels = None
 
     def _listen(self, cancels: int) -> None:
         while number := os.read(cancels, NUMBER.size):
@@ -109,11 +119,9 @@ class Worker:
         try:
             errand = Errand(*_loaded(packed))
         except BaseException as reason:  # noqa: BLE001 - loading runs the user's modules
-            told = f"{type(reason).__name__}: {reason}".rstrip(".")
             hint = "Its module, and those of what it is given, must be importable in a new process."
-            self.outcome(
-                None, WorkerError(f"The attempt cannot be loaded in its worker process: {told}.", hint=hint)
-            )
+            told = f"The attempt cannot be loaded in its worker process: {in_words(reason)}."
+            self.outcome(None, WorkerError(told, hint=hint))
             return
         self._name = errand.name
         job = host.run(errand, self)
@@ -122,9 +130,7 @@ class Worker:
 
     def line(self, stream: str, line: str) -> None:
         """Tell a line between what is printed to the same stream before and after it."""
-        target = getattr(sys, stream)
-        if target is not None:
-            target.flush()
+        flush(stream)
         self._frames[stream].write(line)
 
     def heeds(self) -> None:
@@ -142,7 +148,7 @@ class Worker:
 
     def send(self, kind: bytes, body: bytes = b"") -> None:
         if os.getpid() != self._pid:
-            return  # what the handler has forked shares the pipe, and is no attempt
+            return  # what the handler has forked is no attempt
         with self._sending:
             self._link.send(kind, body)
 
@@ -168,7 +174,7 @@ def _end_fork(error: BaseException | None) -> NoReturn:
     elif error is not None:
         traceback.print_exception(error)
         status = 1
-    flush_streams()
+    flush()
     os._exit(status & 0xFF)
 
 
@@ -180,7 +186,9 @@ def main(descriptor: int) -> None:
     (answers,) = NUMBER.unpack(told)
     os.set_inheritable(descriptor, False)
     os.set_inheritable(answers, False)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever encoding the program prints in: this is read by the run alone.
+        stream.reconfigure(**PLAIN_TEXT)  # type: ignore[union-attr]
     worker = Worker(Link(descriptor, answers))
     try:
         worker.serve()

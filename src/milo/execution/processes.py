@@ -13,7 +13,7 @@ from milo.errors import PipelineError, StateError
 from milo.execution.placement import Work
 from milo.execution.process_handle import NotTakenError, Worker
 from milo.execution.program import refuse_while_importing_main
-from milo.execution.remote import opened_outcome, packed_errand
+from milo.execution.remote import in_words, opened_outcome, packed_errand
 from milo.saga.ports import Job
 
 __all__ = ["ProcessPlace", "check_picklable"]
@@ -34,6 +34,7 @@ class ProcessPlace:
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
+        self._at: dict[Job, Worker] = {}
         self._closed = False
 
     def check(self, name: str, handler: Callable[..., Any]) -> None:
@@ -44,18 +45,22 @@ class ProcessPlace:
         """Run an attempt in a worker and wait for it."""
         errand = packed_errand(work, job, pickle.dumps, "a process")
         while True:
-            worker = self._take()
+            worker = self._take(job)
             try:
                 outcome = worker.run(work, job, errand)
                 break
             except NotTakenError:
                 continue  # it has died while it was idle, which is nobody's failure
             finally:
-                self._give_back(worker)
+                self._give_back(worker, job)
         return opened_outcome(work.name, outcome)
 
     def abandon(self, job: Job) -> None:
-        """Its process is killed before the time that it was given is over."""
+        """Kill its process, if whoever attends to it has not: it may be held up by what it does with a line."""
+        with self._lock:
+            worker = self._at.get(job)
+            if worker is not None:
+                worker.kill()
 
     def close(self) -> None:
         """Let idle workers end, and kill the others."""
@@ -71,22 +76,25 @@ class ProcessPlace:
         for worker in idle:
             worker.end(until)
 
-    def _take(self) -> Worker:
+    def _take(self, job: Job) -> Worker:
         with self._lock:
             if self._closed:
                 raise StateError("The run has ended.")
             if self._idle:
-                return self._idle.pop()
+                worker = self._at[job] = self._idle.pop()
+                return worker
         worker = Worker()
         with self._lock:
             self._all.add(worker)
-            closed = self._closed
-        if closed:
+            self._at[job] = worker
+            unwanted = self._closed or job.dropped
+        if unwanted:
             worker.kill()
         return worker
 
-    def _give_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: Worker, job: Job) -> None:
         with self._lock:
+            del self._at[job]
             if worker.usable and not self._closed:
                 self._idle.append(worker)
                 return
@@ -100,7 +108,7 @@ def check_picklable(name: str, handler: Callable[..., Any]) -> None:
         packed = pickle.dumps(handler)
     except Exception as reason:
         raise PipelineError(
-            f"The handler of phase {name!r} cannot be sent to a process: {type(reason).__name__}: {reason}.",
+            f"The handler of phase {name!r} cannot be sent to a process: {in_words(reason)}.",
             hint='Define it at the top level of a module, or give the phase runs_on="thread".',
         ) from reason
     if b"__main__" in packed and not hasattr(sys.modules["__main__"], "__file__"):

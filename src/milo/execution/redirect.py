@@ -7,9 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 from milo.execution.framing import Frames, Unframed, new_mark
 from milo.execution.lines import LineSplitter, utf8_decoder
+from milo.execution.streams import PLAIN_TEXT, flush
 
 __all__ = ["redirected"]
 
@@ -36,7 +38,7 @@ def redirected(emit: Emit) -> Iterator[Emit]:
             frames[stream] = stack.enter_context(_one(stream, descriptor, mark, emit))
 
         def line(stream: str, text: str) -> None:
-            _flush(stream)
+            flush(stream)
             frames[stream].write(text)
 
         yield line
@@ -44,40 +46,42 @@ def redirected(emit: Emit) -> Iterator[Emit]:
 
 @contextmanager
 def _one(stream: str, descriptor: int, mark: bytes, emit: Emit) -> Iterator[Frames]:
-    _flush(stream)
-    read, write = os.pipe()
-    before = os.dup(descriptor)
-    os.dup2(write, descriptor)
-    done = threading.Event()
-    end = os.urandom(16).hex()  # a line that no handler can write
-    threading.Thread(target=_read, args=(stream, read, mark, emit, end, done), daemon=True).start()
-    frames = Frames(mark, write)
-    target = getattr(sys, stream)
-    buffering = getattr(target, "line_buffering", None)
-    if buffering is False:
-        # Else a line would wait for its neighbours.
-        with suppress(AttributeError, ValueError):
-            target.reconfigure(line_buffering=True)
-    try:
-        yield frames
-    finally:
-        _flush(stream)
-        if buffering is False:
-            with suppress(AttributeError, ValueError):
-                target.reconfigure(line_buffering=False)
-        os.dup2(before, descriptor)
-        os.close(before)
-        # Who was left behind may have the pipe open for ever: its end is written into it.
-        frames.write(end)
-        # Without a limit: whoever takes the lines may be stopped for a while, and none shall be lost.
-        done.wait()
-        os.close(write)
+    flush(stream)
+    # Around all the rest: a stream that was a file looks where it stands when its encoding changes.
+    with _plain_text(getattr(sys, stream)):
+        read, write = os.pipe()
+        before = os.dup(descriptor)
+        os.dup2(write, descriptor)
+        done = threading.Event()
+        end = os.urandom(16).hex()  # a line that no handler can write
+        threading.Thread(target=_read, args=(stream, read, mark, emit, end, done), daemon=True).start()
+        frames = Frames(mark, write)
+        try:
+            yield frames
+        finally:
+            flush(stream)
+            os.dup2(before, descriptor)
+            os.close(before)
+            # Who was left behind may have the pipe open for ever: its end is written into it.
+            frames.write(end)
+            # Without a limit: whoever takes the lines may be stopped for a while, and none shall be lost.
+            done.wait()
+            os.close(write)
 
 
-def _flush(stream: str) -> None:
-    # A stream that the handler has closed has nothing left.
+@contextmanager
+def _plain_text(stream: Any) -> Iterator[None]:
+    """Let a stream write lines as they come and whatever characters they have, as long as the block lasts."""
+    kept: dict[str, Any] = {}
     with suppress(AttributeError, ValueError, OSError):
-        getattr(sys, stream).flush()
+        kept = {name: getattr(stream, name) for name in PLAIN_TEXT}
+        stream.reconfigure(**PLAIN_TEXT)
+    try:
+        yield
+    finally:
+        # A handler may have closed it.
+        with suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(**kept)
 
 
 def _read(stream: str, read: int, mark: bytes, emit: Emit, end: str, done: threading.Event) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from milo.execution.coroutines import CoroutineThread
 from milo.execution.placement import Work, WorkerError
+from milo.execution.streams import flush
 from milo.saga.effects import Call, SagaCancelled
 from milo.saga.ports import Job
 
@@ -21,7 +21,7 @@ __all__ = [
     "RemoteJob",
     "Report",
     "errand_of",
-    "flush_streams",
+    "in_words",
     "opened_outcome",
     "packed_errand",
     "packed_outcome",
@@ -67,7 +67,7 @@ def packed_errand(work: Work, job: Job, dumps: Callable[[Any], bytes], whom: str
         return dumps(tuple(errand_of(work, job)))
     except BaseException as reason:
         raise WorkerError(
-            f"What phase {work.name!r} is given cannot be sent to {whom}: {type(reason).__name__}: {reason}.",
+            f"What phase {work.name!r} is given cannot be sent to {whom}: {in_words(reason)}.",
             hint='Let the phases it depends on return plain data, or give it runs_on="thread".',
         ) from reason
 
@@ -171,7 +171,7 @@ class RemoteHost:
             # In a saga they would mean that the saga itself is dropped or cancelled.
             name = type(error).__name__
             error = RuntimeError(f"The handler of phase {job.call.fn.name!r} raised {name}.")  # type: ignore[attr-defined]
-        flush_streams()
+        flush()
         assert isinstance(job, RemoteJob)
         job._report.outcome(value, error)
 
@@ -181,14 +181,6 @@ class RemoteHost:
 
     def abandon(self, job: Job) -> None:
         """Whoever gives up an attempt ends its process."""
-
-
-def flush_streams() -> None:
-    """Write what the handler's prints have left in the buffers."""
-    for stream in (sys.stdout, sys.stderr):
-        # A stream that the handler has closed has nothing left.
-        with suppress(AttributeError, ValueError, OSError):
-            stream.flush()
 
 
 def packed_outcome(
@@ -203,7 +195,7 @@ def packed_outcome(
             return dumps((value, None))
         except BaseException as reason:  # noqa: BLE001 - a value's own code may raise anything
             error = WorkerError(
-                f"The result of phase {name!r} cannot be sent back: {_told(reason)}.",
+                f"The result of phase {name!r} cannot be sent back: {in_words(reason)}.",
                 hint='Return plain data, or give the phase runs_on="thread".',
             )
     else:
@@ -243,7 +235,7 @@ def opened_outcome(name: str, data: bytes | bytearray) -> Any:
         value, error = pickle.loads(data)
     except BaseException as reason:
         raise WorkerError(
-            f"What phase {name!r} sent back cannot be read here: {_told(reason)}.",
+            f"What phase {name!r} sent back cannot be read here: {in_words(reason)}.",
             hint="Its class must be at the top level of a module that is found here as well.",
         ) from reason
     if error is not None:
@@ -258,8 +250,9 @@ def _add_traceback(error: BaseException) -> None:
         error.add_note("Raised in another process:\n" + "".join(traceback.format_exception(error)).rstrip())
 
 
-def _told(reason: BaseException) -> str:
-    return f"{type(reason).__name__}: {_text(reason)}".rstrip(".")
+def in_words(reason: BaseException) -> str:
+    """An error's type and text, whatever it is, without a full stop at the end."""
+    return f"{type(reason).__name__}: {_text(reason)}".rstrip(".: ")
 
 
 def _text(error: BaseException) -> str:

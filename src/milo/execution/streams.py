@@ -1,16 +1,43 @@
-"""Streams: descriptors 0 to 2 of a worker process, put right again after an attempt that has changed them."""
+"""Streams: this process's standard ones: written to, flushed, and put right again after whoever has changed them."""
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
-__all__ = ["Streams"]
+__all__ = ["PLAIN_TEXT", "Streams", "flush", "pass_through"]
+
+PLAIN_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "line_buffering": True}
+"""How a stream is written that is read as it is written, by somebody who knows UTF-8 alone."""
 
 _NAMES = ("stdin", "stdout", "stderr")
+
+
+def pass_through(stream: str, text: str) -> None:
+    """Write `text` to ``sys.stdout`` or ``sys.stderr``, as far as it takes such characters.
+
+    Raises:
+        OSError: Nobody reads there any more, or there is no room.
+        ValueError: It was closed.
+    """
+    target = getattr(sys, stream)
+    if target is None:
+        return
+    try:
+        target.write(text)
+    except UnicodeEncodeError:
+        target.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+    target.flush()
+
+
+def flush(*streams: str) -> None:
+    """Write what was printed and is still in a buffer: of the streams of these names, or of both outputs."""
+    for stream in streams or ("stdout", "stderr"):
+        # One that a handler has closed or replaced has nothing left.
+        with suppress(AttributeError, ValueError, OSError):
+            getattr(sys, stream).flush()
 
 
 class Streams:
@@ -20,6 +47,7 @@ class Streams:
         self._kept = [os.dup(descriptor) for descriptor in range(3)]
         self._files = [_identity(descriptor) for descriptor in range(3)]
         self._streams: list[Any] = [getattr(sys, name) for name in _NAMES]
+        self._texts = [(stream.encoding, stream.errors) for stream in self._streams]
 
     def restored(self) -> bool:
         """Put right what is another file or stream now, or none; returns whether that could be done."""
@@ -29,9 +57,11 @@ class Streams:
                     return False
                 os.dup2(kept, descriptor)
         for descriptor, name in enumerate(_NAMES):
-            if self._streams[descriptor].closed:
-                self._streams[descriptor] = _opened(descriptor, self._streams[descriptor])
+            # Before the look: what stands there instead may close the file that it shares with the stream when it goes.
             setattr(sys, name, self._streams[descriptor])
+            if not _is_open(self._streams[descriptor]):
+                self._streams[descriptor] = _opened(descriptor, *self._texts[descriptor])
+                setattr(sys, name, self._streams[descriptor])
         return True
 
 
@@ -42,13 +72,14 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
     return None
 
 
-def _opened(descriptor: int, closed: Any) -> io.TextIOWrapper:
+def _is_open(stream: Any) -> bool:
+    try:
+        return not stream.closed
+    except ValueError:
+        return False  # its buffer was detached
+
+
+def _opened(descriptor: int, encoding: str, errors: str) -> IO[Any]:
     """A stream like the one that was closed."""
-    return open(
-        descriptor,
-        "w" if descriptor else "r",
-        buffering=1,
-        encoding=closed.encoding,
-        errors=closed.errors,
-        closefd=False,
-    )
+    mode = "w" if descriptor else "r"
+    return open(descriptor, mode, buffering=1, encoding=encoding, errors=errors, closefd=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any, NamedTuple
@@ -36,12 +37,20 @@ class Switchboard:
         key = os.urandom(32)
         self._listener = Listener(authkey=key)
         self.address = Address(self._listener.address, key)
+        self._lock = threading.Lock()  # guards what follows
+        self._connections: set[Connection] = set()
         self._closed = False
         threading.Thread(target=self._accept, name="milo-switchboard", daemon=True).start()
 
     def close(self) -> None:
-        """Hang up."""
-        self._closed = True
+        """Hang up: a pool goes on, and its processes would keep their lines and their threads for ever."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            connections = list(self._connections)
+        for connection in connections:
+            _tell(connection, None)
         # Nothing else wakes a thread that waits for a caller.
         try:
             Client(self.address.place, authkey=self.address.key).close()
@@ -54,27 +63,37 @@ class Switchboard:
                 connection = self._listener.accept()
             except Exception:  # noqa: BLE001 - a caller who knows no key, or hung up: the next one may be right
                 continue
+            with self._lock:
+                if self._closed:
+                    connection.close()
+                    break
+                self._connections.add(connection)
             threading.Thread(target=self._hear, args=(connection,), name="milo-line", daemon=True).start()
         self._listener.close()
 
     def _hear(self, connection: Connection) -> None:
         try:
-            while True:
-                token, kind, what = connection.recv()
-                trip = self._desk.find(token)
-                if trip is None:
-                    continue
-                if kind == _LINE:
-                    trip.line(*what)
-                else:
-                    trip.job.on_cancel(partial(_tell, connection, token))
-        except (EOFError, OSError):
-            connection.close()
+            with connection, suppress(EOFError, OSError):
+                while True:
+                    self._note(connection, *connection.recv())
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+
+    def _note(self, connection: Connection, token: str, kind: str, what: Any) -> None:
+        trip = self._desk.find(token)
+        if trip is None:
+            return
+        try:
+            if kind == _LINE:
+                trip.line(*what)
+            else:
+                trip.job.on_cancel(partial(_tell, connection, token))
         except Exception:  # noqa: BLE001 - a view that fails must not cut off the others' lines
             log.exception("What a worker told could not be used")
 
 
-def _tell(connection: Connection, token: str) -> None:
+def _tell(connection: Connection, token: str | None) -> None:
     try:
         connection.send(token)
     except OSError:
@@ -85,46 +104,54 @@ class _Line:
     """A worker's end: one for all attempts that its process runs for a run, one after the other or at once."""
 
     def __init__(self, address: Address) -> None:
+        # Guards what follows: each output of an attempt is read by a thread of its own.
         self._lock = threading.Lock()
         self._told: dict[str, int] = {}
         self._kept: dict[str, list[tuple[str, str]]] = {}
+        self._over = False
         self._connection: Any = None
         try:
-            self._connection = Client(address.place, authkey=address.key)
+            self._connection = connection = Client(address.place, authkey=address.key)
         except Exception:  # noqa: BLE001 - on another machine, say: lines then travel with the outcome
             return
-        threading.Thread(target=self._hear, name="milo-line", daemon=True).start()
+        threading.Thread(target=self._hear, args=(connection,), name="milo-line", daemon=True).start()
 
     def line(self, token: str, stream: str, line: str) -> None:
-        if self._send(token, _LINE, (stream, line)):
-            self._told[token] = self._told.get(token, 0) + 1
-        else:
-            self._kept.setdefault(token, []).append((stream, line))
+        with self._lock:
+            if self._send(token, _LINE, (stream, line)):
+                self._told[token] = self._told.get(token, 0) + 1
+            elif not self._over:
+                self._kept.setdefault(token, []).append((stream, line))
 
     def heeds(self, token: str) -> None:
-        self._send(token, _HEEDS, None)
+        with self._lock:
+            self._send(token, _HEEDS, None)
 
     def end(self, token: str) -> tuple[int, list[tuple[str, str]]]:
         """No more lines come; returns how many were told, and those that could not be."""
-        return self._told.pop(token, 0), self._kept.pop(token, [])
+        with self._lock:
+            return self._told.pop(token, 0), self._kept.pop(token, [])
 
     def _send(self, *message: object) -> bool:
-        with self._lock:
-            if self._connection is None:
-                return False
-            try:
-                self._connection.send(message)
-            except OSError:
-                self._connection = None
-                return False
-            return True
-
-    def _hear(self) -> None:
+        """Send it, with the lock held; returns whether that could be done."""
+        if self._connection is None:
+            return False
         try:
-            while True:
-                cancel(self._connection.recv())
-        except (EOFError, OSError, AttributeError):
+            self._connection.send(message)
+        except OSError:
             self._connection = None
+            return False
+        return True
+
+    def _hear(self, connection: Any) -> None:
+        over = False
+        with connection:
+            with suppress(EOFError, OSError):
+                while (token := connection.recv()) is not None:
+                    cancel(token)
+                over = True  # the run has: nobody waits for lines of attempts that it has given up
+            with self._lock:
+                self._connection, self._over = None, over
 
 
 _lines: dict[Address, _Line] = {}

@@ -45,7 +45,11 @@ class AsyncSession(Session):
         self.refuse_again()
         self._loop = loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        task = self.start()
+        try:
+            task = self.start()
+        except BaseException:
+            self._call_off()
+            raise
         task.on_done(partial(_tell_loop, loop, ended))
         try:
             await ended.wait()

@@ -14,7 +14,7 @@ from milo.pipeline import Pipeline, PipelineState
 from milo.session.arguments import check_arguments, check_declaration
 from milo.session.session import RunResult, Session
 from milo.session.workers import released_on_error, workers_for
-from milo.signals import stopping_on_signals
+from milo.signals import check_signals_here, stopping_on_signals
 
 if TYPE_CHECKING:
     from milo.session.recording import Recording
@@ -75,6 +75,8 @@ def run(
         )
     # Refused before anything is recorded.
     check_arguments(pipeline, max_workers, grace, on_state)
+    if handle_signals:
+        check_signals_here()
     hidden = mask_of(mask, os.environ)
     check_declaration(pipeline, hidden)
     pipeline, only = part_of(pipeline, only)

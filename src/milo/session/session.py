@@ -39,6 +39,8 @@ _CANCEL = object()
 _HURRY = object()
 # What was told to end gets `grace`, and then the sagas this long to say so.
 MARGIN_S = 0.5
+# Eleven days: no system call takes a wait of more than twice that.
+_LONGEST_GRACE_S = 1e6
 _UNENDED = ("pending", "running")
 _STARTED = ("running", "retrying")
 
@@ -117,7 +119,7 @@ class Session:
         check_executor(executor)
         self._max_workers = max_workers
         self._keep_going = keep_going
-        self.grace = grace
+        self.grace = min(grace, _LONGEST_GRACE_S)
         self._clock = clock if clock is not None else SystemClock()
         self._executor = executor
         self._workers: Executor | None = None
@@ -147,6 +149,10 @@ class Session:
     def start(self) -> SagaTask:
         """Start the run; returns the task of its saga."""
         self.refuse_again()
+        recording = self._recording
+        if recording is not None:
+            recording.failed = self.cancel
+            self._cleanup.callback(recording.close)
         if self.pipeline.capture_output:
             capture = Capture()
             self._cleanup.callback(capture.close)
@@ -154,10 +160,6 @@ class Session:
         executor = self._workers = workers_for(
             self._executor, self.pipeline, max_workers=self._max_workers, coroutines=self._coroutines
         )
-        recording = self._recording
-        if recording is not None:
-            recording.failed = self.cancel
-            self._cleanup.callback(recording.close)
         self._store = Store(
             self.pipeline.build_reducer(),
             initial_state=recording.state if recording is not None else None,
