@@ -52,7 +52,7 @@ def _options() -> argparse.Namespace:
 def _compile() -> None:
     """Keep what milo's workers load as bytecode, as it is where milo is installed, else each start would compile it."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([sys.executable, "-c", "import milo.execution.process_worker"], env=env, check=True)
+    subprocess.run([sys.executable, "-c", "import milo.execution.processes.worker"], env=env, check=True)
 
 
 def work(options: argparse.Namespace) -> bool:

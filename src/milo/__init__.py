@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from milo.errors import PhaseCancelled as PhaseCancelled
     from milo.errors import PipelineError as PipelineError
     from milo.errors import StateError as StateError
-    from milo.execution.command import CommandError as CommandError
-    from milo.execution.command import sh as sh
-    from milo.execution.command import shell as shell
+    from milo.execution.commands.command import CommandError as CommandError
+    from milo.execution.commands.command import sh as sh
+    from milo.execution.commands.command import shell as shell
     from milo.execution.current import CurrentPhase as CurrentPhase
     from milo.execution.current import current_phase as current_phase
     from milo.journal import JournalError as JournalError
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "milo.action": ("Action",),
     "milo.errors": ("CycleError", "MiloError", "PhaseCancelled", "PipelineError", "StateError"),
-    "milo.execution.command": ("CommandError", "sh", "shell"),
+    "milo.execution.commands.command": ("CommandError", "sh", "shell"),
     "milo.execution.current": ("CurrentPhase", "current_phase"),
     "milo.journal": ("JournalError", "register"),
     "milo.pipeline": ("Phase", "PhaseLog", "PhasePolicy", "PhaseStatus", "Pipeline", "PipelineState"),

@@ -17,7 +17,7 @@ from milo.cli import launching
 from milo.cli.launching import ChildLauncher
 from milo.journal import history
 from milo.views.mcp import Acting, LaunchError, Order
-from tests.execution.processes import Mark, eventually, needs_proc
+from tests.execution.watching import Mark, eventually, needs_proc
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,7 @@ from mcp import MCPError
 
 from tests.cli.agents import ERAS, PATIENCE_S, TIMELINE, Wire, connected
 from tests.cli.conftest import environment
-from tests.execution.processes import Mark, eventually, needs_proc
+from tests.execution.watching import Mark, eventually, needs_proc
 
 pytestmark = pytest.mark.anyio
 

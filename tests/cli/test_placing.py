@@ -17,7 +17,7 @@ from milo.execution import ThreadWorkers
 from milo.execution.placement import WorkerError
 from tests.cli.recorded import Recorded
 from tests.execution import elsewhere
-from tests.execution.processes import Mark, eventually, needs_proc
+from tests.execution.watching import Mark, eventually, needs_proc
 from tests.session.helpers import one
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
@@ -136,7 +136,7 @@ def test_phases_run_on_a_cluster_of_the_runs_own(cli: Any) -> None:
 
 def test_a_scheduler_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """With another kind of error than a run that has failed, and before anything is recorded."""
-    monkeypatch.setattr("milo.execution.dask_cluster._CONNECT_S", 0.5)
+    monkeypatch.setattr("milo.execution.dask.cluster._CONNECT_S", 0.5)
     with pytest.raises(WorkerError, match=r"scheduler at tcp://.* cannot be reached"):
         placed("dask:tcp://127.0.0.1:1", one(elsewhere.pid), 1)
 

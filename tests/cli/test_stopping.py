@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.execution.processes import STUBBORN, Mark, eventually, needs_proc
+from tests.execution.watching import STUBBORN, Mark, eventually, needs_proc
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 

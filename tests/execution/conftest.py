@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from milo.execution.groups import ProcessGroups, current_groups
-
-from .processes import FakeAttempt, Mark
+from tests.execution.watching import FakeAttempt, Mark
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def groups() -> Iterator[ProcessGroups]:
 @pytest.fixture(scope="session")
 def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What to give as executor for a Dask cluster of somebody else's: two workers with one thread each."""
-    from .on_dask import scheduler, workers
+    from tests.execution.dask.on_dask import scheduler, workers
 
     folder = tmp_path_factory.mktemp("dask")
     with scheduler() as (_, address), workers(address, folder, "--nthreads", 1, "--nworkers", 2):

@@ -10,8 +10,7 @@ import pytest
 from milo import Phase
 from milo.errors import PipelineError, StateError
 from milo.execution.choosing import check_executor, placed_workers
-
-from . import elsewhere
+from tests.execution import elsewhere
 
 
 @pytest.mark.parametrize("executor", [None, "threads", "processes"])

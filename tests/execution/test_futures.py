@@ -21,11 +21,10 @@ from milo.execution.futures import FuturesPlace, _Summons
 from milo.execution.placement import WorkerError
 from milo.saga import Call
 from milo.saga.ports import Job
-
-from . import elsewhere
-from .processes import eventually
-from .test_away import attempt, job
-from .test_processes import SKIP, cancelled_at, lines, run
+from tests.execution import elsewhere
+from tests.execution.runs import SKIP, cancelled_at, lines, run
+from tests.execution.test_away import attempt, job
+from tests.execution.watching import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="handlers use POSIX")
 

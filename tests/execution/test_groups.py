@@ -11,8 +11,7 @@ import pytest
 from milo.errors import StateError
 from milo.execution import groups as groups_module
 from milo.execution.groups import ProcessGroups, current_groups, groups_here
-
-from .processes import STUBBORN, Mark, eventually, needs_proc, running
+from tests.execution.watching import STUBBORN, Mark, eventually, needs_proc, running
 
 
 class Command:

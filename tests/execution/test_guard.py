@@ -14,8 +14,7 @@ import pytest
 
 from milo.execution import guard as guard_module
 from milo.execution.guard import Guard
-
-from .processes import STUBBORN, Mark, eventually, needs_proc, running
+from tests.execution.watching import STUBBORN, Mark, eventually, needs_proc, running
 
 
 @pytest.fixture
@@ -169,7 +168,7 @@ def test_the_module_hurries_the_guard_of_this_process(monkeypatch: pytest.Monkey
 
 PROGRAM = """
 import os, sys, signal, threading
-from milo.execution.command import sh
+from milo.execution.commands.command import sh
 from milo.execution.guard import hurry
 
 script = os.environ["SCRIPT"]

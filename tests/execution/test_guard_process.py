@@ -12,8 +12,7 @@ import pytest
 
 from milo.execution import guard_process
 from milo.execution.guard_process import end_sessions, kill_sessions, lives, still_ours, wait_gone
-
-from .processes import STUBBORN, Mark, eventually, needs_proc, running
+from tests.execution.watching import STUBBORN, Mark, eventually, needs_proc, running
 
 
 def session(script: str, mark: Mark) -> subprocess.Popen[bytes]:

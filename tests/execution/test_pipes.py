@@ -12,8 +12,7 @@ import pytest
 
 from milo.execution import pipes as pipes_module
 from milo.execution.pipes import Pipes, Unheard, exit_notice, has_exited
-
-from .processes import eventually
+from tests.execution.watching import eventually
 
 
 class Heard:

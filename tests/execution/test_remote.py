@@ -15,8 +15,7 @@ from milo.errors import PhaseCancelled
 from milo.execution.placement import WorkerError
 from milo.execution.remote import Errand, RemoteHost, opened_outcome, packed_errand, packed_outcome
 from milo.saga.effects import SagaCancelled
-
-from .elsewhere import TwoPartError, UnreadableError
+from tests.execution.elsewhere import TwoPartError, UnreadableError
 
 
 class Told:

@@ -13,9 +13,8 @@ import pytest
 
 from milo import Phase
 from milo.execution.streams import pass_through
-
-from . import elsewhere
-from .test_processes import SKIP, lines, run
+from tests.execution import elsewhere
+from tests.execution.runs import SKIP, lines, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker processes need POSIX")
 

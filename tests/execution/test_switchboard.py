@@ -11,8 +11,7 @@ import pytest
 
 from milo.execution.away import Desk
 from milo.execution.switchboard import Address, Switchboard, line_to
-
-from .test_away import FakeJob, job
+from tests.execution.test_away import FakeJob, job
 
 
 def attempt(lines: list[tuple[str, str]]) -> Any:

@@ -16,8 +16,8 @@ from milo import Action, Phase, PhasePolicy, Pipeline
 from milo.pipeline import PHASE_LOG
 from milo.session import RunResult, Session
 from tests.execution import elsewhere
-from tests.execution.processes import STUBBORN, Mark, eventually, needs_proc, running
-from tests.execution.test_processes import cancelled_at
+from tests.execution.runs import cancelled_at
+from tests.execution.watching import STUBBORN, Mark, eventually, needs_proc, running
 
 from .helpers import WAIT_S, LimitsByHand, in_process, in_thread, one
 

@@ -29,6 +29,11 @@ _MEANINGS = {
     "processes": "in worker processes",
     "dask": "on a Dask cluster; dask:tcp://host:port for one that runs",
 }
+_MODULES = {
+    "threads": "milo.execution.threads",
+    "processes": "milo.execution.processes.place",
+    "dask": "milo.execution.dask.place",
+}
 _KNOWN = "Executors: threads, processes, dask, dask:tcp://host:port."
 
 
@@ -83,7 +88,7 @@ def preload(executor: str) -> None:
     Args:
         executor: One that `chosen_executor` gave.
     """
-    import_module(f"milo.execution.{executor.partition(':')[0]}")
+    import_module(_MODULES[executor.partition(":")[0]])
 
 
 def placed(executor: str, pipeline: Pipeline, jobs: int | None) -> Executor:

@@ -112,11 +112,11 @@ def _place(executor: Any, max_workers: int | None = None) -> Place | None:
     if executor is None or executor == "threads":
         return None
     if isinstance(executor, str) and executor.partition(":")[0] == "dask":
-        from milo.execution.dask import DaskPlace
+        from milo.execution.dask.place import DaskPlace
 
         return DaskPlace(executor.partition(":")[2] or None, max_workers or default_workers())
     if executor == "processes":
-        from milo.execution.processes import ProcessPlace
+        from milo.execution.processes.place import ProcessPlace
 
         return ProcessPlace()
     from milo.execution.futures import FuturesPlace

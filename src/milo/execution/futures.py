@@ -12,7 +12,7 @@ from typing import Any
 from milo.execution.attending import attend
 from milo.execution.away import DROPPED, Desk, Trip
 from milo.execution.placement import Work, WorkerError
-from milo.execution.processes import check_picklable
+from milo.execution.processes.place import check_picklable
 from milo.execution.remote import Errand, errand_of, in_words, opened_outcome, packed_outcome
 from milo.execution.switchboard import Address, Switchboard, line_to
 from milo.saga.ports import Job, current_job
