@@ -102,6 +102,11 @@ def test_an_asked_for_journal_that_fails_on_the_way_fails_the_run(recorded: Reco
     assert " failed in " in out
     assert "done   b" not in out
     assert "steps completed" not in out
+    # What is recorded is the beginning of a run that has stopped, and can be gone on with once there is room.
+    [info] = history(recorded.folder / "j.db")
+    assert info.resumable, info.broken
+    assert recorded.run("--journal", "j.db", "--resume").returncode == 0
+    assert statuses(recorded.folder / "j.db") == ["completed"]
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="the limit is only on what is written beyond it")
