@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -26,6 +26,7 @@ from milo.cli.recording import Journaling, Unfinished, plan_lines, recording_opt
 from milo.cli.settings import Settings, first
 from milo.cli.showing import views_of
 from milo.cli.signals import INTERRUPTED
+from milo.cli.stdio import OutputError
 from milo.cli.target import load_pipeline, resolved
 from milo.errors import StateError
 from milo.execution import capture_output
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _STATUS = {"completed": 0, "failed": 1, "cancelled": INTERRUPTED}
+_UNWRITTEN = 1
 
 
 def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -185,9 +187,9 @@ def command(
     )
     with ExitStack() as stack:
         if settings.github:
-            return _run(settings, stack.enter_context(stdout_for_github(settings.mask)))
+            return _told(settings, stack.enter_context(stdout_for_github(settings.mask)))
         stdout: TextIO = stack.enter_context(stdout_for_json(settings.mask)) if as_json else sys.stdout
-        return _run(settings, Output(stdout))
+        return _told(settings, Output(stdout))
 
 
 def _mask(names: tuple[str, ...]) -> Mask:
@@ -195,6 +197,16 @@ def _mask(names: tuple[str, ...]) -> Mask:
         return mask_of(names, os.environ)
     except StateError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _told(settings: Settings, out: Output) -> int:
+    """Run, and say what could not be shown of it: a failure only where it was run for what it writes."""
+    status = _run(settings, out)
+    if out.error is None:
+        return status
+    with suppress(OSError):  # nobody reads stderr either
+        click.echo(f"milo: {OutputError(out.error)}", err=True)
+    return status or (_UNWRITTEN if settings.json or settings.dry_run else 0)
 
 
 def _run(settings: Settings, out: Output) -> int:
