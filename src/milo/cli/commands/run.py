@@ -17,6 +17,7 @@ from milo.cli.app import Invocation
 from milo.cli.ci import ci_option, stdout_for_github, wants_github
 from milo.cli.config import load_config
 from milo.cli.detail import detail_option, run_in_detail, wants_detail
+from milo.cli.masking import chosen_mask, mask_option
 from milo.cli.mode import is_true, wants_live
 from milo.cli.notes import Notes
 from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
@@ -28,12 +29,11 @@ from milo.cli.showing import views_of
 from milo.cli.signals import INTERRUPTED
 from milo.cli.stdio import OutputError
 from milo.cli.target import load_pipeline, resolved
-from milo.errors import StateError
 from milo.execution import capture_output
 from milo.execution.guard import hurry
 from milo.execution.wire import stdout_for_json
 from milo.journal import JournalError
-from milo.mask import Mask, mask_of
+from milo.mask import NO_MASK
 from milo.session import Session
 from milo.session.recording import JournalOptions, Recording, begin
 from milo.session.recording import resume as resume_run
@@ -104,14 +104,7 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
     envvar="MILO_COLOR",
     help="Colour, whatever NO_COLOR, FORCE_COLOR and the terminal say.",
 )
-@click.option(
-    "--mask",
-    "masked",
-    multiple=True,
-    metavar="VARIABLE",
-    envvar="MILO_MASK",
-    help="Show *** in place of this environment variable's value; may be repeated.",
-)
+@mask_option
 @recording_options
 @debug_option
 def command(
@@ -181,7 +174,7 @@ def command(
         json=as_json,
         quiet=bool(first(quiet, config.quiet)),
         color=first(color, config.color),
-        mask=_mask((*masked, *(config.mask or ()))),
+        mask=chosen_mask(masked, config.mask or (), os.environ, Notes(NO_MASK).say),
         journaling=Journaling.of(journal, no_journal, resume, durability, keep, config, os.environ),
         config=config,
     )
@@ -190,13 +183,6 @@ def command(
             return _told(settings, stack.enter_context(stdout_for_github(settings.mask)))
         stdout: TextIO = stack.enter_context(stdout_for_json(settings.mask)) if as_json else sys.stdout
         return _told(settings, Output(stdout))
-
-
-def _mask(names: tuple[str, ...]) -> Mask:
-    try:
-        return mask_of(names, os.environ)
-    except StateError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _told(settings: Settings, out: Output) -> int:
