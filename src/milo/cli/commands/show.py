@@ -184,7 +184,9 @@ class _Shown:
         now = self._now()
         elapsed = self._state.elapsed if now is None else now - self._state.started_at
         status = paint(self._status, _COLORS.get(self._status, "bold"), "bold")
-        lines = [f"{paint(safe_line(row.pipeline), 'bold')} {status} in {duration(elapsed)}"]
+        # How long a run took whose end is not recorded cannot be told.
+        took = "" if self._status == "interrupted" else f" in {duration(elapsed)}"
+        lines = [f"{paint(safe_line(row.pipeline), 'bold')} {status}{took}"]
         lines.append(f"  run      {safe_line(row.name)}, begun {when(row.started)}{self._sittings()}")
         if about is not None and about.target:
             pairs = "".join(f" -p {safe_line(str(pair))}" for pair in about.options.get("params", ()))
