@@ -220,6 +220,18 @@ def test_the_summary_names_the_complete_output_of_a_failed_phase(recorded: Recor
     assert path.read_text() == "b is at work\n"
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="the limit is only on what is written beyond it")
+def test_output_that_was_cut_short_is_not_called_all_of_it(recorded: Recorded) -> None:
+    recorded.change('print(f"{name} is at work")', 'print("x" * 150_000, flush=True)')
+    (recorded.folder / "break-a").touch()
+    process = recorded.cli.start("run", preexec_fn=limit_files, stdout=-1, stderr=-1, text=True)
+    out, errors = process.communicate(timeout=30)
+    assert "a.log cannot be written: the limit on file sizes is reached." in errors
+    assert "all of it" not in out
+    [line] = [line for line in out.splitlines() if "what was kept of it:" in line]
+    assert (recorded.folder / line.partition(": ")[2]).stat().st_size == 120_000
+
+
 def test_json_of_a_resumed_run_is_nothing_but_json(recorded: Recorded) -> None:
     recorded.fail("c")
     done = recorded.run("--resume", "--json")

@@ -7,7 +7,7 @@ from typing import Final, TextIO
 
 from milo.text import strip_sgr
 
-__all__ = ["MOST_NAMED", "Output", "Painter", "some"]
+__all__ = ["MOST_NAMED", "Output", "Painter", "kept_output", "some"]
 
 MOST_NAMED: Final = 20
 """How many phases a sentence names."""
@@ -86,6 +86,15 @@ class Output:
 
     def fileno(self) -> int:
         return self._stream.fileno()
+
+
+def kept_output(*, cut: bool) -> str:
+    """What a file holds of a phase's output.
+
+    Args:
+        cut: Whether lines may be missing at its end: the disk was full, or nobody was there any more to write them.
+    """
+    return "what was kept of it" if cut else "all of it"
 
 
 def some(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from milo.cli.options import debug_option
 from milo.cli.reading import journal_file, reading_options, say, when
 from milo.terminal.cells import pad, width
 from milo.text import safe_line
-from milo.views.format import Painter
+from milo.views.format import Painter, kept_output
 from milo.words import count, duration
 
 if TYPE_CHECKING:
@@ -230,7 +230,9 @@ class _Shown:
             mark = paint("!" if log.stream == "stderr" else "|", "dim")
             lines.append(f"  {mark} {paint.foreign(log.line)}")
         output = self._output(phase.name)
-        return [*lines, paint(f"  all of it: {output}", "dim")] if output is not None else lines
+        if output is not None:
+            lines.append(paint(f"  {kept_output(cut=self._is_cut_off(phase))}: {output}", "dim"))
+        return lines
 
     def _output(self, name: str) -> Path | None:
         from milo.journal import output_path
