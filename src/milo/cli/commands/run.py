@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from contextlib import ExitStack, suppress
@@ -20,6 +19,7 @@ from milo.cli.detail import detail_option, run_in_detail, wants_detail
 from milo.cli.masking import chosen_mask, mask_option
 from milo.cli.mode import is_true, wants_live
 from milo.cli.notes import Notes
+from milo.cli.numbers import COUNT, SECONDS
 from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
 from milo.cli.parameters import parse
 from milo.cli.placing import chosen_executor, executor_option, placed, preload
@@ -51,19 +51,13 @@ _STATUS = {"completed": 0, "failed": 1, "cancelled": INTERRUPTED}
 _UNWRITTEN = 1
 
 
-def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter("must be a finite number of seconds.")
-    return value
-
-
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
 @phases_argument
 @parameter_option
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="N",
     envvar="MILO_JOBS",
     help="Run at most N phases at once.",
@@ -78,10 +72,9 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     metavar="SECONDS",
     envvar="MILO_GRACE",
-    callback=_finite,
     help="How long what runs may take to end once the run is cancelled (5).",
 )
 @click.option("--dry-run", is_flag=True, envvar="MILO_DRY_RUN", help="Print what would run, in order.")
