@@ -140,10 +140,27 @@ def chosen(
 def test_without_words_the_configuration_comes_before_the_file_here(home: Path) -> None:
     (home / "pipeline.py").touch()
     assert chosen([], home) == ("pipeline.py", [])
+    (home / "up").mkdir()
+    for file in ("up/build.py", "pkg.py", "env.py"):
+        (home / file).touch()
     settings = Config(folder=home / "up", target="build.py:docs")
     assert chosen([], home, settings) == (f"{home}/up/build.py:docs", [])
     assert chosen([], home, Config(folder=home, target="pkg.mod:x")) == ("pkg.mod:x", [])
     assert chosen([], home, settings, "env.py") == ("env.py", [])
+
+
+def test_who_names_a_target_that_cannot_be_meant_is_told(home: Path) -> None:
+    """Nobody has typed it, so nobody knows where it came from."""
+    settings = Config(folder=home, target="nope.py")
+    with pytest.raises(TargetError) as error:
+        chosen([], home, settings)
+    expected = f"{home}/pyproject.toml: [tool.milo] target: There is no file {home}/nope.py."
+    assert str(error.value).startswith(expected)
+    with pytest.raises(TargetError, match=r"^MILO_TARGET: There is no module 'nope_'\."):
+        chosen(["a"], home, settings, "nope_")
+    with pytest.raises(TargetError, match=r"^MILO_TARGET: ':x' is no TARGET\."):
+        chosen([], home, settings, ":x")
+    assert chosen(["x.py"], home, settings) == ("x.py", [])
 
 
 def test_a_plain_first_word_is_a_phase_when_there_is_a_default_target(home: Path) -> None:

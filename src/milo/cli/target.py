@@ -53,9 +53,9 @@ def choose_target(
         env_target: A target from the environment; comes before the configuration's.
 
     Raises:
-        TargetError: No target was given and there is none to fall back on.
+        TargetError: No target was given and there is none to fall back on, or that one cannot be meant.
     """
-    default = _default_target(config, cwd, env_target)
+    default, source = _default_target(config, cwd, env_target)
     if words and (not default or _looks_like_target(words[0], cwd)):
         return words[0], list(words[1:])
     if not default:
@@ -63,16 +63,24 @@ def choose_target(
             "No TARGET was given, and there is neither a target in [tool.milo] nor a pipeline.py here.",
             hint="Name a file such as build.py, or let `milo init` write a pipeline.py.",
         )
+    if source:
+        try:
+            check_target(default)
+        except TargetError as error:
+            # Nobody has typed it just now.
+            raise TargetError(f"{source}: {error.message}", hint=error.hint) from error
     return default, list(words)
 
 
-def _default_target(config: Config, cwd: Path, env_target: str) -> str:
+def _default_target(config: Config, cwd: Path, env_target: str) -> tuple[str, str]:
+    """The target that counts where none is given, and what names it; "" for the file that is simply here."""
     if env_target:
-        return env_target
+        return env_target, "MILO_TARGET"
     if config.target is not None and config.folder is not None:
-        source, colon, name = _split(config.target)
-        return f"{config.folder / source}{colon}{name}" if source.endswith(".py") else config.target
-    return _DEFAULT_FILE if (cwd / _DEFAULT_FILE).is_file() else ""
+        path, colon, name = _split(config.target)
+        text = f"{config.folder / path}{colon}{name}" if path.endswith(".py") else config.target
+        return text, f"{config.folder / 'pyproject.toml'}: [tool.milo] target"
+    return (_DEFAULT_FILE if (cwd / _DEFAULT_FILE).is_file() else ""), ""
 
 
 def _looks_like_target(word: str, cwd: Path) -> bool:
