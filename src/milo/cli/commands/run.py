@@ -16,6 +16,7 @@ from milo.cli.app import Invocation
 from milo.cli.ci import ci_option, stdout_for_github, wants_github
 from milo.cli.config import load_config
 from milo.cli.detail import detail_option, run_in_detail, wants_detail
+from milo.cli.loading import load_pipeline
 from milo.cli.masking import chosen_mask, mask_option
 from milo.cli.mode import is_true, wants_live
 from milo.cli.notes import Notes
@@ -28,7 +29,7 @@ from milo.cli.settings import Settings, first
 from milo.cli.showing import views_of
 from milo.cli.signals import INTERRUPTED
 from milo.cli.stdio import OutputError
-from milo.cli.target import load_pipeline, resolved
+from milo.cli.target import resolved
 from milo.execution import capture_output
 from milo.execution.guard import hurry
 from milo.execution.wire import stdout_for_json
