@@ -178,18 +178,3 @@ def test_output_that_finds_no_room_is_told_in_one_line(cli: Any, arguments: list
         process = cli.start(*arguments, stdout=full, stderr=subprocess.PIPE, text=True)
         told = process.communicate(timeout=60)[1]
     assert (process.returncode, told) == (1, "milo: The output cannot be written: No space left on device.\n")
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", [[], ["--ci", "github"], ["--quiet"]])
-def test_a_run_that_cannot_be_shown_goes_on_and_says_so_once(cli: Any, arguments: list[str]) -> None:
-    """Its status is that of what it did."""
-    text = GOOD.replace('print("noise while loading")', "")
-    cli.write(text.replace("def work(): pass", "def work(): open('ran', 'w').close()"))
-    with open("/dev/full", "w") as full:
-        process = cli.start("run", *arguments, stdout=full, stderr=subprocess.PIPE, text=True)
-        told = process.communicate(timeout=60)[1]
-    quiet = "--quiet" in arguments
-    said = "" if quiet else "milo: The output cannot be written: No space left on device.\n"
-    assert (process.returncode, told) == (0, said)
-    assert (cli.folder / "ran").exists()
