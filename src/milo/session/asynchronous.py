@@ -16,8 +16,9 @@ from milo.execution.loops import LoopCoroutines
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.session.arguments import check_arguments, check_declaration
+from milo.session.grace import MARGIN_S
 from milo.session.programs import Durability, hints_for_programs, part_of, recorded
-from milo.session.session import MARGIN_S, RunResult, Session
+from milo.session.session import RunResult, Session
 from milo.session.workers import released_on_error, workers_for
 
 __all__ = ["AsyncSession", "arun"]
