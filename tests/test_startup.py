@@ -13,10 +13,11 @@ milo.execution.threads milo.log milo.mask milo.outbox milo.pipeline milo.pipelin
 milo.pipeline.attempting milo.pipeline.binding milo.pipeline.checks milo.pipeline.graph milo.pipeline.phase
 milo.pipeline.pipeline milo.pipeline.reducer milo.pipeline.run milo.pipeline.saga milo.pipeline.schedule
 milo.pipeline.state milo.pipeline.timeline milo.pipeline.vector milo.saga milo.saga.cancelling milo.saga.channel
-milo.saga.effects milo.saga.groups milo.saga.handlers milo.saga.hearing milo.saga.helpers milo.saga.ports
-milo.saga.runner milo.saga.task milo.session milo.session.arguments milo.session.news milo.session.programs
-milo.session.session milo.session.workers milo.signals milo.store milo.store.combine milo.store.commands
-milo.store.results milo.store.store milo.store.turn milo.store.types milo.text milo.value milo.version
+milo.saga.checks milo.saga.effects milo.saga.groups milo.saga.handlers milo.saga.hearing milo.saga.helpers
+milo.saga.ports milo.saga.runner milo.saga.task milo.session milo.session.arguments milo.session.grace
+milo.session.news milo.session.programs milo.session.session milo.session.workers milo.signals milo.store
+milo.store.combine milo.store.commands milo.store.results milo.store.store milo.store.turn milo.store.types milo.text
+milo.value milo.version
 """.split()  # noqa: SIM905 - a list of one name a line would be longer than the tests
 
 # What the standard library has that takes long to load.

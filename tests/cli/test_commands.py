@@ -152,9 +152,28 @@ def test_whatever_the_file_raises_is_one_line_and_wrong_usage(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", [["--help"], ["order"], ["completion", "bash"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["order"],
+        ["graph"],
+        ["completion", "bash"],
+        ["run", "--dry-run"],
+        ["run", "--json"],
+        ["run", "--json", "--dry-run"],
+        ["history"],
+        ["history", "--json"],
+        ["show"],
+        ["show", "--json"],
+        ["explain"],
+        ["explain", "--json"],
+    ],
+)
 def test_output_that_finds_no_room_is_told_in_one_line(cli: Any, arguments: list[str]) -> None:
     cli.write(GOOD.replace('print("noise while loading")', ""))
+    if arguments[0] in ("history", "show"):
+        assert cli.run("run").returncode == 0
     with open("/dev/full", "w") as full:
         process = cli.start(*arguments, stdout=full, stderr=subprocess.PIPE, text=True)
         told = process.communicate(timeout=60)[1]

@@ -47,6 +47,30 @@ def test_the_command_line_comes_before_the_project_and_threads_come_last() -> No
     assert chosen_executor(None, Config()) == "threads"
 
 
+FAILING = """from milo import Phase, Pipeline
+def a():
+    error = ValueError("no luck")
+    error.add_note("for today")
+    raise error
+pipeline = Pipeline("p", Phase("a", a))
+"""
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
+def test_debug_shows_where_a_phase_failed_once_and_from_its_own_code_on(cli: Any, executor: str) -> None:
+    """Wherever it ran."""
+    if executor == "dask":
+        pytest.importorskip("distributed")
+    cli.write(FAILING)
+    ran = cli.run("run", "--debug", "--executor", executor)
+    lines = [line.removeprefix("a ! ") for line in ran.stdout.splitlines() if line.startswith("a ! ")]
+    assert lines[:2] == [
+        "Traceback (most recent call last):",
+        f'  File "{cli.folder / "pipeline.py"}", line 5, in a',
+    ]
+    assert [line for line in lines if not line.startswith(" ")][1:] == ["ValueError: no luck", "for today"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -102,6 +102,11 @@ def test_an_asked_for_journal_that_fails_on_the_way_fails_the_run(recorded: Reco
     assert " failed in " in out
     assert "done   b" not in out
     assert "steps completed" not in out
+    # What is recorded is the beginning of a run that has stopped, and can be gone on with once there is room.
+    [info] = history(recorded.folder / "j.db")
+    assert info.resumable, info.broken
+    assert recorded.run("--journal", "j.db", "--resume").returncode == 0
+    assert statuses(recorded.folder / "j.db") == ["completed"]
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="the limit is only on what is written beyond it")
@@ -213,6 +218,18 @@ def test_the_summary_names_the_complete_output_of_a_failed_phase(recorded: Recor
     [line] = [line for line in done.stdout.splitlines() if "all of it:" in line]
     path = recorded.folder / line.partition(": ")[2]
     assert path.read_text() == "b is at work\n"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the limit is only on what is written beyond it")
+def test_output_that_was_cut_short_is_not_called_all_of_it(recorded: Recorded) -> None:
+    recorded.change('print(f"{name} is at work")', 'print("x" * 150_000, flush=True)')
+    (recorded.folder / "break-a").touch()
+    process = recorded.cli.start("run", preexec_fn=limit_files, stdout=-1, stderr=-1, text=True)
+    out, errors = process.communicate(timeout=30)
+    assert "a.log cannot be written: the limit on file sizes is reached." in errors
+    assert "all of it" not in out
+    [line] = [line for line in out.splitlines() if "what was kept of it:" in line]
+    assert (recorded.folder / line.partition(": ")[2]).stat().st_size == 120_000
 
 
 def test_json_of_a_resumed_run_is_nothing_but_json(recorded: Recorded) -> None:

@@ -78,7 +78,7 @@ def test_phases_limit_the_run_to_them_and_what_they_need(cli: Any) -> None:
     [
         (["run", "zzz.py"], "There is no file zzz.py."),
         (["run", "nophase"], "nophase"),
-        (["run", "-j", "0"], "0 is not in the range"),
+        (["run", "-j", "0"], "must be a whole number of at least 1, got '0'."),
         (["run", "--grace", "nan"], "finite"),
         (["run", "--no-such"], "No such option"),
         (["run", "-p", "x=1"], "takes no parameters"),

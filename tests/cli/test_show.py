@@ -52,7 +52,9 @@ def test_an_older_run_is_found_by_the_beginning_of_its_name(recorded: Recorded) 
 def test_an_interrupted_run_says_what_was_running(recorded: Recorded) -> None:
     recorded.kill_in("b")
     text = recorded.cli.run("show").stdout
-    assert text.startswith("steps interrupted in ")
+    assert text.startswith("steps interrupted\n")
+    assert "  what was kept of it: " in text
+    assert "all of it" not in text
     assert [line.split()[1] for line in text.splitlines()[5:8]] == ["completed", "interrupted", "pending"]
     assert json.loads(recorded.cli.run("show", "--json").stdout)["status"] == "interrupted"
 

@@ -384,6 +384,11 @@ def test_a_mask_that_is_no_name_of_a_variable_is_wrong_usage(cli: Any) -> None:
     ran = cli.run("run", "--mask", "TOKEN=hunter2")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "mask must hold names of environment variables" in ran.stderr
+    assert ran.stderr.endswith("Write --mask TOKEN.\n")
+    cli.write('[tool.milo]\nmask = [""]\n', "pyproject.toml")
+    ran = cli.run("run")
+    assert ran.returncode == 2
+    assert ran.stderr.endswith('Write mask = ["TOKEN"] in [tool.milo].\n')
     cli.write('[tool.milo]\nmask = "TOKEN"\n', "pyproject.toml")
     ran = cli.run("run")
     assert ran.returncode == 2

@@ -126,8 +126,12 @@ def test_an_error_that_cannot_be_read_again_is_told_in_words() -> None:
 
 
 def test_an_error_whose_init_takes_something_else_comes_back_as_what_it_is() -> None:
+    try:
+        raise TwoPartError("part", 7)
+    except TwoPartError as error:
+        packed = packed_outcome("a", None, error)
     with pytest.raises(TwoPartError, match="part 7") as raised:
-        opened_outcome("a", packed_outcome("a", None, TwoPartError("part", 7)))
+        opened_outcome("a", packed)
     assert (str(raised.value), raised.value.number) == ("part 7", 7)
     assert "Raised in another process" in raised.value.__notes__[0]
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from milo.journal.declared import declare
 from milo.journal.errors import JournalError
 from milo.journal.history import history
 from milo.journal.journal import Journal
 from tests.journal.disk_faults import attempt, build, every
-from tests.journal.world import begin, completed, pipeline_of, printed, replayed, start, started
+from tests.journal.world import about, begin, completed, pipeline_of, printed, replayed, start, started
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_call_fails(library: Path, number: int) -> None:
     """A write or sync that fails anywhere never makes a completion that was called durable go missing."""
     outcomes = every(library, number, on=False, durability="power", step=9)
-    assert outcomes["failed, and marked"] >= 3
+    assert outcomes["failed, and resumable"] >= 3
     assert outcomes["refused"] >= 3
 
 
@@ -41,7 +42,7 @@ def test_nothing_can_be_written_any_more(library: Path) -> None:
     assert outcome == "completed"
     assert {attempt(library, at, errno.EIO, on=True)[1] for at in (1, calls // 2)} == {
         "refused",
-        "failed, and marked",
+        "failed, and resumable",
     }
 
 
@@ -72,14 +73,17 @@ def test_full_disk(tmp_path: Path) -> None:
         path = disk / "runs.db"
         assert "cannot be written: the disk is full" in fill(path)
         info = history(path)[0]
-        assert "the disk is full" in info.broken or info.broken == "its journal failed"
+        assert info.resumable, info
         recorded, rows = replayed(path)
         assert not rows.damage
         assert recorded.actions > 20
+        subprocess.run(["mount", "-o", "remount,size=2m", str(disk)], check=True)
         journal = Journal(path)
-        with pytest.raises(JournalError, match="went on after its journal had failed"):
-            journal.take()
-        journal.close()
+        pipeline = pipeline_of("a", "b")
+        recorder = journal.take().go_on(about(pipeline, resumed=True), declare(pipeline))
+        recorder.record([start(), started("a"), completed("a", "there is room")])
+        recorder.close()
+        assert replayed(path)[0].sittings == 2
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 

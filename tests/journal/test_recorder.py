@@ -189,7 +189,7 @@ def test_many_actions_in_one_batch(path: Path) -> None:
     "point", ["output written", "transaction begun", "records inserted", "before commit"]
 )
 def test_failure_in_the_middle(path: Path, point: str) -> None:
-    """A batch that fails is not there at all, the recorder takes no more, and the run is marked as not resumable."""
+    """A batch that fails is not there at all, and the recorder takes no more: what is there can be gone on with."""
     pipeline = pipeline_of("a", "b")
     recorder = begin(path, pipeline)
     recorder.record([start(), started("a")])
@@ -209,10 +209,33 @@ def test_failure_in_the_middle(path: Path, point: str) -> None:
         recorder.record([completed("b")])
     with pytest.raises(JournalError, match="the disk is full"):
         recorder.finish(state_of(pipeline, []))
+    recorder.close()
+    recorded, _ = replayed(path)
+    assert (recorded.actions, recorded.broken, note_of(path, "r1")) == (2, "", "")
+    with closing(Journal(path)) as journal:
+        taken = journal.take("r1")
+        assert taken.recorded.state.phase("a").status == "running"
+        taken.release()
+
+
+def test_a_run_that_goes_on_unrecorded_is_marked_as_not_resumable(path: Path) -> None:
+    recorder = begin(path, pipeline_of("a"))
+    recorder.record([start()])
+
+    def fail(reached: str) -> None:
+        raise OSError(28, os.strerror(28))
+
+    faults.set_hook(fail)
+    try:
+        with pytest.raises(JournalError, match="the disk is full"):
+            recorder.record([started("a")])
+    finally:
+        faults.set_hook(None)
+    recorder.mark_gap()
     assert "the disk is full" in note_of(path, "r1")
     recorder.close()
     recorded, _ = replayed(path)
-    assert recorded.actions == 2
+    assert recorded.actions == 1
     assert "the disk is full" in recorded.broken
     assert note_of(path, "r1") == ""
     with closing(Journal(path)) as journal, pytest.raises(JournalError, match="went on after its journal"):
@@ -234,6 +257,7 @@ def test_failure_that_cannot_be_said_in_the_journal(path: Path) -> None:
             recorder.record([start()])
     finally:
         faults.set_hook(None)
+    recorder.mark_gap()
     recorder.close()
     assert "reports an error" in note_of(path, "r1")
     for _ in range(2):

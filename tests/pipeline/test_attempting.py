@@ -57,6 +57,11 @@ def test_errors_are_described_for_people() -> None:
     assert describe(SystemExit(2)) == "SystemExit: 2"
     assert describe(MuteError()) == "MuteError"
     assert "\x1b" not in describe(ValueError("a\x1b[2Jb"))
+    group = ExceptionGroup("many", [ValueError("a\x1b[2Jb"), KeyError("x")])
+    described = describe(group)
+    assert described.startswith("many (2 sub-exceptions): ValueError: a")
+    assert described.endswith("; KeyError: 'x'")
+    assert "\x1b" not in described
 
 
 def test_results_are_kept_by_name_and_none_is_a_result() -> None:

@@ -116,6 +116,12 @@ def test_retry_delays_follow_their_backoff(backoff: str, delays: list[float]) ->
         lambda: Retry(len, backoff="random"),
         lambda: Retry(len, max_attempts=0),
         lambda: Retry(len, base_delay=-1),
+        lambda: Retry(3),  # type: ignore[arg-type]
+        lambda: TryCall(3),  # type: ignore[arg-type]
+        lambda: TakeEvery("x", 3),  # type: ignore[arg-type]
+        lambda: TakeLatest("x", None),  # type: ignore[arg-type]
+        lambda: All(3),  # type: ignore[arg-type]
+        lambda: Race(3),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_work_is_refused_when_it_is_made(make: Any) -> None:

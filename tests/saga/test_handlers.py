@@ -10,7 +10,7 @@ import pytest
 
 from milo.action import Action
 from milo.errors import StateError
-from milo.saga import Call, Cancel, Delay, Effect, Fork, Join, Put, Select, Take
+from milo.saga import Call, Cancel, Delay, Effect, Fork, Join, Put, Select, Take, TakeEvery, TakeLatest
 from milo.saga.handlers import HANDLERS
 
 from .world import World
@@ -174,6 +174,27 @@ def test_take_refuses_what_is_neither_a_type_nor_a_channel(world: World) -> None
         return "refused"
 
     assert world.result(saga) == "refused"
+
+
+@pytest.mark.parametrize("kind", [TakeEvery, TakeLatest])
+def test_a_watcher_of_neither_a_type_nor_a_channel_is_refused_where_it_was_yielded(
+    world: World, kind: Any
+) -> None:
+    def saga() -> Any:
+        yield kind(3, lambda action: None)
+
+    with pytest.raises(StateError, match=f"{kind.__name__} needs an action type or a Channel, got 3"):
+        world.result(saga)
+
+
+def test_a_call_of_what_is_no_function_is_refused_where_it_was_yielded(world: World) -> None:
+    """Without a look at every Call that is made."""
+
+    def saga() -> Any:
+        yield Call(3)  # type: ignore[arg-type]
+
+    with pytest.raises(StateError, match=r"Call needs a function, got 3\. Pass the function itself"):
+        world.result(saga)
 
 
 def test_delay_waits(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,8 +16,9 @@ import pytest
 
 import milo
 from milo import Phase, Pipeline
-from milo.errors import StateError
+from milo.errors import MiloError, StateError
 from milo.session import RunResult
+from milo.session.programs import hints_for_programs
 
 from .helpers import WAIT_S, in_process, in_thread, one, outcome_of, raising
 
@@ -86,6 +88,31 @@ def test_run_inside_a_running_loop_is_refused() -> None:
 def test_a_journal_that_is_no_path_is_refused() -> None:
     with pytest.raises(StateError, match="journal must be the path of a file, got 3"):
         milo.run(one(lambda: None), journal=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", [milo.run, lambda *args, **options: asyncio.run(milo.arun(*args, **options))])
+def test_what_a_journals_error_advises_is_an_argument_and_no_option(
+    how: Callable[..., Any], tmp_path: Path
+) -> None:
+    with pytest.raises(milo.JournalError) as refused:
+        how(Pipeline("p"), journal=tmp_path)
+    hint = "Name a file with journal=PATH, which is made if it does not exist."
+    assert (refused.value.hint, refused.value.args[1]) == (hint, hint)
+
+
+def test_every_option_that_a_journal_advises_has_its_argument() -> None:
+    """Whatever hint is added there: none may speak of options to a program."""
+    folder = Path(milo.__file__).parent / "journal"
+    hints = [
+        text
+        for file in folder.glob("*.py")
+        for text in re.findall(r'(?<!")"([^"\n]*--[a-z][^"\n]*)"(?!")', file.read_text("utf-8"))
+    ]
+    assert len(hints) > 5
+    for text in hints:
+        with pytest.raises(MiloError) as said, hints_for_programs():
+            raise MiloError("It failed.", hint=text)
+        assert "--" not in said.value.hint
 
 
 def test_async_handlers_of_run_share_a_loop_of_their_own() -> None:

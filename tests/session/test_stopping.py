@@ -155,7 +155,7 @@ def test_a_run_that_is_not_cancelled_never_says_that_it_stops() -> None:
 def test_what_has_not_ended_when_the_grace_is_over_is_cancelled_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("milo.session.session.MARGIN_S", WAIT_S)
+    monkeypatch.setattr("milo.session.grace.MARGIN_S", WAIT_S)
     started = threading.Event()
 
     async def deaf() -> None:

@@ -145,6 +145,12 @@ def test_middleware_wraps_with_the_first_outermost() -> None:
     assert log == ["a in 0", "b in 0", "b out 1", "a out 1"]
 
 
+@pytest.mark.parametrize("middleware", [3, [3], [None]])
+def test_middleware_that_is_none_is_refused(middleware: Any) -> None:
+    with pytest.raises(StateError, match="middleware must be"):
+        fake_store(middleware=middleware)
+
+
 def test_a_dispatch_from_a_reducer_is_refused() -> None:
     """Reducers only compute; the refusal names the action and the way out."""
 

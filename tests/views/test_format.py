@@ -1,5 +1,6 @@
 """What the views share: colours, and a stream that survives its reader."""
 
+import errno
 import io
 import os
 
@@ -25,7 +26,21 @@ def test_a_closed_pipe_marks_the_output_as_broken_and_raises_nothing() -> None:
     out.write("hello")
     out.write("again")
     assert out.broken
+    assert out.error is None
     with pytest.raises(BrokenPipeError):
+        stream.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_breaks_the_output_as_well_and_is_not_taken_for_a_reader_that_left() -> None:
+    stream = open("/dev/full", "w")  # noqa: SIM115
+    out = Output(stream)
+    out.write("hello")
+    out.write("again")
+    assert out.broken
+    assert out.error is not None
+    assert out.error.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="No space left"):
         stream.close()
 
 

@@ -15,7 +15,7 @@ import click
 
 from milo import __version__
 from milo.cli.signals import INTERRUPTED, ProcessSignals
-from milo.cli.stdio import fill_closed_streams
+from milo.cli.stdio import OutputError, fill_closed_streams
 from milo.errors import MiloError, StateError
 
 __all__ = ["Invocation", "call", "cli"]
@@ -146,7 +146,10 @@ def call(argv: Sequence[str] | None, invocation: Invocation) -> int:
         if not full:
             return _report(error, invocation, _FAILED)
         _drop_stdout()
-        return _report(MiloError(f"The output cannot be written: {error.strerror}."), invocation, _FAILED)
+        return _report(OutputError(error), invocation, _FAILED)
+    except OutputError as error:
+        _drop_stdout()
+        return _report(error, invocation, _FAILED)
     except MiloError as error:
         return _report(error, invocation, _FAILED if isinstance(error, StateError) else _USAGE)
     except Exception as error:  # noqa: BLE001  # the last line of defence: no bare traceback reaches a user

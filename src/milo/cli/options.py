@@ -11,7 +11,8 @@ import click
 
 from milo.cli.app import Invocation
 from milo.cli.config import Config, load_config
-from milo.cli.target import choose_target, load_pipeline
+from milo.cli.loading import load_pipeline
+from milo.cli.target import choose_target
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -14,6 +14,7 @@ import click
 from milo.cli.config import load_config
 from milo.cli.mode import is_true, wants_color
 from milo.cli.recording import journal_option, journal_path
+from milo.cli.stdio import OutputError
 from milo.views.format import Output, Painter
 
 __all__ = ["color_option", "journal_file", "reading_options", "say", "when"]
@@ -64,11 +65,16 @@ def say(make: Callable[[Painter], str], color: bool | None) -> None:
     Args:
         make: Is given the painter to use.
         color: The value of ``--color``.
+
+    Raises:
+        OutputError: It cannot be written though somebody waits for it.
     """
     out = Output(sys.stdout)
     if color is None and is_true(os.environ.get("MILO_NO_COLOR", "")):
         color = False
     out.write(make(Painter(wants_color(os.environ, tty=out.isatty(), flag=color))))
+    if out.error is not None:
+        raise OutputError(out.error)
 
 
 def when(seconds: float) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import click
 
 from milo.cli.config import Config
+from milo.cli.numbers import COUNT
 
 if TYPE_CHECKING:
     from milo.journal import Plan, RunInfo
@@ -136,7 +137,7 @@ def recording_options(function: F) -> F:
         ),
         click.option(
             "--keep",
-            type=click.IntRange(min=1),
+            type=COUNT,
             metavar="N",
             envvar="MILO_KEEP",
             help=f"Keep the newest N runs in the journal ({_KEEP}).",

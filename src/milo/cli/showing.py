@@ -50,6 +50,7 @@ def views_of(
         quiet=settings.quiet,
         workers=workers,
         output_path=recording.output_path if recording is not None else None,
+        output_cut=lambda: recording is not None and recording.error is not None,
     )
     if settings.github:
         from milo.views.github import GithubView

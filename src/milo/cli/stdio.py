@@ -5,7 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["fill_closed_streams"]
+from milo.errors import MiloError
+
+__all__ = ["OutputError", "fill_closed_streams"]
+
+
+class OutputError(MiloError):
+    """What was to be written to stdout could not be, and somebody may be there who waits for it.
+
+    Args:
+        error: Why.
+    """
+
+    code = "output"
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"The output cannot be written: {error.strerror or error}.")
 
 
 def fill_closed_streams() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from milo.execution.coroutines import CoroutineThread
 from milo.execution.placement import Work, WorkerError
 from milo.execution.streams import flush
+from milo.execution.tracebacks import keep_traceback
 from milo.saga.effects import Call, SagaCancelled
 from milo.saga.ports import Job
 
@@ -199,7 +199,7 @@ def packed_outcome(
                 hint='Return plain data, or give the phase runs_on="thread".',
             )
     else:
-        _add_traceback(error)
+        keep_traceback(error)
     for sent in (error, _Anew(error)):
         # An exception's own code may raise anything.
         with suppress(BaseException):
@@ -241,13 +241,6 @@ def opened_outcome(name: str, data: bytes | bytearray) -> Any:
     if error is not None:
         raise error
     return value
-
-
-def _add_traceback(error: BaseException) -> None:
-    """Keep where it was raised: a traceback itself cannot be sent."""
-    # One that takes no notes (a class that forbids attributes) has to do without.
-    with suppress(Exception):
-        error.add_note("Raised in another process:\n" + "".join(traceback.format_exception(error)).rstrip())
 
 
 def in_words(reason: BaseException) -> str:

@@ -99,6 +99,7 @@ class Recorder:
         self._outputs = OutputFiles(path, run, names)
         self._records: list[Any] = []
         self._results: list[Any] = []
+        self._gap = False
 
     def output_path(self, phase: str) -> Path:
         """Where the complete output of a phase stands, or would if it printed anything."""
@@ -155,10 +156,18 @@ class Recorder:
         self.append(bytes((STATE,)) + state_digest(state))
         reached("end recorded")
 
+    def mark_gap(self) -> None:
+        """Say that the run goes on though it is recorded no more: what is recorded cannot be gone on with.
+
+        A run that stops instead leaves a prefix of itself, as one that was killed does.
+        """
+        self._gap = True
+        leave_note(self.path, self.run, str(self.error))
+
     def close(self) -> None:
         """Release everything; safe any number of times. What was recorded stays."""
         self._outputs.close()
-        if self.error is not None and self._mark_broken():
+        if self._gap and self._mark_broken():
             drop_note(self.path, self.run)
         with contextlib.suppress(sqlite3.Error):
             # The last one that closes moves everything into the database; a fault then only leaves it where it is.
@@ -241,7 +250,6 @@ class Recorder:
         self._records.clear()
         self._results.clear()
         self._snapshots.clear()
-        leave_note(self.path, self.run, str(self.error))
         return self.error
 
     def _mark_broken(self) -> bool:

@@ -100,6 +100,11 @@ def describe(error: BaseException) -> str:
         message = ""
     if not message:
         return type(error).__name__
+    if isinstance(error, BaseExceptionGroup):
+        # Imported here: only few errors are groups.
+        from milo.pipeline.grouped import grouped_text
+
+        message = f"{message}: {grouped_text(error)}"
     return safe_text(
         f"{type(error).__name__}: {message}" if isinstance(error, KeyError | SystemExit) else message
     )

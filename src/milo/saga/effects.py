@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from milo.action import Action
 from milo.errors import StateError
+from milo.saga.checks import check_callable, check_seconds, each_saga
 from milo.value import Value, assign, setters
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ class Call(Effect):
         linger: float = 0.0,
     ) -> None:
         if timeout is not None:
-            _seconds("Call timeout", timeout)
+            check_seconds("Call timeout", timeout)
         if linger.__class__ is not float or not 0.0 <= linger <= sys.float_info.max:
-            _seconds("Call linger", linger)
+            check_seconds("Call linger", linger)
         _call_args(self, args if args.__class__ is tuple else tuple(args))
         _call_fn(self, fn)
         _call_kwargs(self, dict(kwargs) if kwargs else {})
@@ -127,6 +128,7 @@ class TryCall(Effect):
     def __init__(
         self, fn: Callable[..., Any], args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> None:
+        check_callable("TryCall", fn)
         assign(self, _TRY_CALL, (fn, tuple(args), dict(kwargs or {})))
 
     def __hash__(self) -> int:
@@ -208,7 +210,7 @@ class Take(Effect):
 
     def __init__(self, source: str | Channel, timeout: float | None = None) -> None:
         if timeout is not None:
-            _seconds("Take timeout", timeout)
+            check_seconds("Take timeout", timeout)
         assign(self, _TAKE, (source, timeout))
 
 
@@ -223,7 +225,7 @@ class Delay(Effect):
     seconds: float
 
     def __init__(self, seconds: float) -> None:
-        _DELAY(self, _seconds("Delay", seconds))
+        _DELAY(self, check_seconds("Delay", seconds))
 
 
 class All(Effect):
@@ -237,7 +239,7 @@ class All(Effect):
     sagas: tuple[SagaSource, ...]
 
     def __init__(self, sagas: Iterable[SagaSource]) -> None:
-        _ALL(self, tuple(sagas))
+        _ALL(self, each_saga("All", sagas))
 
 
 class Race(Effect):
@@ -251,7 +253,7 @@ class Race(Effect):
     sagas: tuple[SagaSource, ...]
 
     def __init__(self, sagas: Iterable[SagaSource]) -> None:
-        _RACE(self, tuple(sagas))
+        _RACE(self, each_saga("Race", sagas))
         if not self.sagas:
             raise StateError("A Race of no sagas would wait for ever.", hint="Give it at least one saga.")
 
@@ -286,14 +288,15 @@ class Retry(Effect):
         base_delay: float = 1.0,
         max_delay: float = 30.0,
     ) -> None:
+        check_callable("Retry", fn)
         if backoff not in _BACKOFFS:
             raise StateError(f"Retry backoff must be one of {', '.join(_BACKOFFS)}, got {backoff!r}.")
         if not isinstance(max_attempts, int) or max_attempts < 1:
             raise StateError(
                 f"Retry max_attempts must be a whole number of at least 1, got {max_attempts!r}."
             )
-        _seconds("Retry base_delay", base_delay)
-        _seconds("Retry max_delay", max_delay)
+        check_seconds("Retry base_delay", base_delay)
+        check_seconds("Retry max_delay", max_delay)
         values = (
             fn,
             tuple(args),
@@ -330,7 +333,7 @@ class Timeout(Effect):
     seconds: float
 
     def __init__(self, effect: Effect, seconds: float) -> None:
-        assign(self, _TIMEOUT, (effect, _seconds("Timeout", seconds)))
+        assign(self, _TIMEOUT, (effect, check_seconds("Timeout", seconds)))
 
 
 _TIMEOUT = setters(Timeout)
@@ -345,6 +348,7 @@ class _Watch(Effect):
     saga: Callable[[Action], Saga]
 
     def __init__(self, action_type: str, saga: Callable[[Action], Saga]) -> None:
+        check_callable(type(self).__name__, saga)
         assign(self, _WATCH, (action_type, saga))
 
 
@@ -372,7 +376,7 @@ class Debounce(Effect):
     saga: SagaSource
 
     def __init__(self, seconds: float, saga: SagaSource) -> None:
-        assign(self, _DEBOUNCE, (_seconds("Debounce", seconds), saga))
+        assign(self, _DEBOUNCE, (check_seconds("Debounce", seconds), saga))
 
 
 _DEBOUNCE = setters(Debounce)
@@ -384,9 +388,3 @@ _DEBOUNCE = setters(Debounce)
 (_DELAY,) = setters(Delay)
 (_ALL,) = setters(All)
 (_RACE,) = setters(Race)
-
-
-def _seconds(what: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
-        raise StateError(f"{what} must be a finite number of seconds, at least 0, got {value!r}.")
-    return value

@@ -129,7 +129,7 @@ def _take(runner: SagaRunner, task: SagaTask, effect: fx.Take) -> object:
         action_type = source
         runner.hearing.add(task, source)
     else:
-        raise StateError(f"Take needs an action type or a Channel, got {source!r}.")
+        raise _no_source(effect, source)
     timer = None
     if effect.timeout is not None:
         timer = runner.clock.call_at(
@@ -140,6 +140,10 @@ def _take(runner: SagaRunner, task: SagaTask, effect: fx.Take) -> object:
         # Something may have been put between the look and the registration.
         source.wake_next()
     return WAIT
+
+
+def _no_source(effect: fx.Effect, source: object) -> StateError:
+    return StateError(f"{type(effect).__name__} needs an action type or a Channel, got {source!r}.")
 
 
 def _delay(runner: SagaRunner, task: SagaTask, effect: fx.Delay) -> object:
@@ -173,18 +177,20 @@ def _composed(
     return handler
 
 
-def _watched(runner: SagaRunner, task: SagaTask, source: fx.SagaSource) -> object:
-    """Start a detached helper before the saga goes on; the answer is its task."""
-    runner.start_before(task, runner.new_task(source, None))
-    return WAIT
+def _watching(
+    helper: Callable[[Any, Callable[[Any], fx.Saga]], fx.Saga],
+) -> Callable[[SagaRunner, SagaTask, Any], object]:
+    """A handler that starts a detached helper before the saga goes on; the answer is its task."""
 
+    def handler(runner: SagaRunner, task: SagaTask, effect: Any) -> object:
+        # Refused here, where the saga hears of it: nobody waits for the helper.
+        if not isinstance(effect.action_type, str | Channel):
+            raise _no_source(effect, effect.action_type)
+        helping = partial(helper, effect.action_type, effect.saga)
+        runner.start_before(task, runner.new_task(helping, None))
+        return WAIT
 
-def _take_every(runner: SagaRunner, task: SagaTask, effect: fx.TakeEvery) -> object:
-    return _watched(runner, task, partial(helpers.take_every, effect.action_type, effect.saga))
-
-
-def _take_latest(runner: SagaRunner, task: SagaTask, effect: fx.TakeLatest) -> object:
-    return _watched(runner, task, partial(helpers.take_latest, effect.action_type, effect.saga))
+    return handler
 
 
 def _debounce(runner: SagaRunner, task: SagaTask, effect: fx.Debounce) -> object:
@@ -213,7 +219,7 @@ HANDLERS: Final[Mapping[type[fx.Effect], Callable[[Any, SagaTask, Any], Any]]] =
     fx.Retry: _composed(helpers.retry),
     fx.Timeout: _composed(_timeout),
     fx.TryCall: _composed(helpers.try_call),
-    fx.TakeEvery: _take_every,
-    fx.TakeLatest: _take_latest,
+    fx.TakeEvery: _watching(helpers.take_every),
+    fx.TakeLatest: _watching(helpers.take_latest),
     fx.Debounce: _debounce,
 }

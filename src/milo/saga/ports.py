@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from milo.saga.task import SagaTask
 
 from milo.log import log
+from milo.saga.checks import not_callable
 
 __all__ = ["Executor", "Job", "JobHost", "current_job"]
 
@@ -118,6 +119,9 @@ class Job:
                 return None, None
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the saga that asked
             self._coroutine = False
+            if not callable(self.call.fn):
+                # Looked at here: it would cost every Call that is made.
+                return None, not_callable("Call", self.call.fn)
             return None, error
         return value, None
 

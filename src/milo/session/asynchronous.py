@@ -16,8 +16,9 @@ from milo.execution.loops import LoopCoroutines
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
 from milo.session.arguments import check_arguments, check_declaration
-from milo.session.programs import Durability, part_of, recorded
-from milo.session.session import MARGIN_S, RunResult, Session
+from milo.session.grace import MARGIN_S
+from milo.session.programs import Durability, hints_for_programs, part_of, recorded
+from milo.session.session import RunResult, Session
 from milo.session.workers import released_on_error, workers_for
 
 __all__ = ["AsyncSession", "arun"]
@@ -140,14 +141,15 @@ async def arun(
     make = partial(workers_for, executor, pipeline, max_workers=max_workers, coroutines=LoopCoroutines(loop))
     # A cluster takes its time to start or to answer, which the loop has not.
     workers = make() if executor in _AT_HAND else await _beside(make, methodcaller("close"))
-    with released_on_error(workers):
-        session = AsyncSession(
-            pipeline,
-            executor=workers,
-            keep_going=keep_going,
-            on_state=on_state,
-            grace=grace,
-            mask=hidden,
-            recording=recorded(pipeline, only, journal, resume, durability, serializer),
-        )
-    return await session.arun()
+    with hints_for_programs():
+        with released_on_error(workers):
+            session = AsyncSession(
+                pipeline,
+                executor=workers,
+                keep_going=keep_going,
+                on_state=on_state,
+                grace=grace,
+                mask=hidden,
+                recording=recorded(pipeline, only, journal, resume, durability, serializer),
+            )
+        return await session.arun()

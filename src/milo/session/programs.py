@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from milo.errors import StateError
+from milo.errors import MiloError, StateError
 from milo.log import log
 from milo.mask import mask_of
 from milo.pipeline import Pipeline, PipelineState
@@ -19,9 +20,11 @@ from milo.signals import check_signals_here, stopping_on_signals
 if TYPE_CHECKING:
     from milo.session.recording import Recording
 
-__all__ = ["part_of", "recorded", "run"]
+__all__ = ["hints_for_programs", "part_of", "recorded", "run"]
 
 Durability = Literal["process", "power"]
+
+_ARGUMENTS = {"--journal PATH": "journal=PATH", "run with --no-journal": "run without a journal"}
 
 
 def run(
@@ -80,20 +83,33 @@ def run(
     hidden = mask_of(mask, os.environ)
     check_declaration(pipeline, hidden)
     pipeline, only = part_of(pipeline, only)
-    with released_on_error(workers_for(executor, pipeline, max_workers=max_workers)) as workers:
-        session = Session(
-            pipeline,
-            executor=workers,
-            keep_going=keep_going,
-            on_state=on_state,
-            grace=grace,
-            mask=hidden,
-            recording=recorded(pipeline, only, journal, resume, durability, serializer),
-        )
-    if not handle_signals:
-        return session.run()
-    with stopping_on_signals(session.cancel, session.hurry):
-        return session.run()
+    with hints_for_programs():
+        with released_on_error(workers_for(executor, pipeline, max_workers=max_workers)) as workers:
+            session = Session(
+                pipeline,
+                executor=workers,
+                keep_going=keep_going,
+                on_state=on_state,
+                grace=grace,
+                mask=hidden,
+                recording=recorded(pipeline, only, journal, resume, durability, serializer),
+            )
+        if not handle_signals:
+            return session.run()
+        with stopping_on_signals(session.cancel, session.hurry):
+            return session.run()
+
+
+@contextmanager
+def hints_for_programs() -> Iterator[None]:
+    """Let an error's hint name an argument of `run` where it names an option of the command line."""
+    try:
+        yield
+    except MiloError as error:
+        for option, argument in _ARGUMENTS.items():
+            error.hint = error.hint.replace(option, argument)
+        error.args = (error.message, error.hint)
+        raise
 
 
 def part_of(pipeline: Pipeline, only: Iterable[str]) -> tuple[Pipeline, tuple[str, ...]]:

@@ -166,6 +166,7 @@ class Recording:
         if self.required:
             self.failed()
         else:
+            self._recorder.mark_gap()
             self._options.on_message(f"{error} The run goes on unrecorded, and cannot be resumed.")
 
     def close(self) -> None:

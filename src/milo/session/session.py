@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import queue
-import threading
-import time
 from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -25,6 +22,7 @@ from milo.pipeline.pipeline import new_run_id
 from milo.saga.ports import Executor, current_job
 from milo.saga.task import SagaTask
 from milo.session.arguments import check_arguments, check_declaration, check_executor
+from milo.session.grace import LONGEST_S, Grace
 from milo.session.news import News
 from milo.session.workers import workers_for
 from milo.store import Dispatch, GetState, Middleware, Store
@@ -32,15 +30,11 @@ from milo.store import Dispatch, GetState, Middleware, Store
 if TYPE_CHECKING:
     from milo.session.recording import Recording
 
-__all__ = ["MARGIN_S", "RunResult", "Session"]
+__all__ = ["RunResult", "Session"]
 
 _ENDED = object()
 _CANCEL = object()
 _HURRY = object()
-# What was told to end gets `grace`, and then the sagas this long to say so.
-MARGIN_S = 0.5
-# Eleven days: no system call takes a wait of more than twice that.
-_LONGEST_GRACE_S = 1e6
 _UNENDED = ("pending", "running")
 _STARTED = ("running", "retrying")
 
@@ -119,15 +113,16 @@ class Session:
         check_executor(executor)
         self._max_workers = max_workers
         self._keep_going = keep_going
-        self.grace = min(grace, _LONGEST_GRACE_S)
+        self.grace = min(grace, LONGEST_S)
         self._clock = clock if clock is not None else SystemClock()
         self._executor = executor
         self._workers: Executor | None = None
         self.left_behind = False
         self._coroutines = coroutines
         self._context = context.copy() if context is not None else copy_context()
-        self._groups = ProcessGroups()
-        self._context.run(current_groups.set, self._groups)
+        groups = ProcessGroups()
+        self._context.run(current_groups.set, groups)
+        self._end = Grace(self.grace, groups)
         self._middleware = tuple(middleware)
         # What an outer run hides is hidden here as well.
         mask = current_mask.get() | (mask or NO_MASK)
@@ -141,8 +136,6 @@ class Session:
         self._task: SagaTask | None = None
         self._news = News()
         self._cancelled = False
-        self._give_up_at = math.inf
-        self._ending_groups: threading.Thread | None = None
 
     # The steps of a run; `run` and AsyncSession's `arun` differ only in how they wait.
 
@@ -202,53 +195,26 @@ class Session:
         if self._task is None or self._store is None:
             self._cancelled = True
             return
-        if self._give_up_at == math.inf:
-            self._give_up_at = time.monotonic() + self.grace + MARGIN_S
+        self._end.begin()
         if not self._cancelled and not self._task.done():
-            self._end_groups_beside()
+            self._end.end_groups_beside()
             stopping = Action(PIPELINE_STOPPING, {"at": self._clock.now(), "grace": self.grace})
             # Posted: a listener that is stuck must not keep the run from being cancelled.
             self._store.post(stopping)
         self._cancelled = True
         self._task.cancel()
 
-    def _end_groups_beside(self) -> None:
-        """End what commands have left behind while the handlers are told; those that run are ended by both."""
-        close = partial(self._groups.close, self.grace)
-        ending = threading.Thread(target=close, name="milo-ending", daemon=True)
-        # Where the system refuses a thread they are ended after the handlers instead.
-        with contextlib.suppress(RuntimeError):
-            ending.start()
-            self._ending_groups = ending
-
-    def _end_groups(self) -> None:
-        """Leave no process behind: with time to end after a run that came to its end, else with what is left of it."""
-        if self._give_up_at == math.inf:
-            self._groups.close(self.grace)
-            return
-        try:
-            if self._ending_groups is not None:
-                self._ending_groups.join(self._left_s())
-        finally:
-            self._groups.close(0.0)
-
-    def _left_s(self) -> float | None:
-        """Seconds that a cancelled run still has; None before."""
-        if self._give_up_at == math.inf:
-            return None
-        return max(0.0, self._give_up_at - time.monotonic())
-
     def wait(self, task: SagaTask) -> None:
         """Wait until the run has ended, or for `grace` seconds after it was cancelled."""
         while True:
             try:
-                news = self._news.get(self._left_s())
+                news = self._news.get(self._end.left_s)
             except queue.Empty:
                 return  # what is still busy is left behind: it runs on daemon threads
             if news is _ENDED:
                 return
             if news is _HURRY:
-                self._give_up_at = time.monotonic()
+                self._end.hurry()
                 return
             self.cancel_now()
 
@@ -258,7 +224,7 @@ class Session:
         if store is None:
             raise StateError("This session has not been started.")
         try:
-            self._end_groups()
+            self._end.end_groups()
             if task.done() and not task.cancelled() and task.error is not None:
                 raise task.error
             state: PipelineState = store.get_state()

@@ -65,6 +65,7 @@ class Store:
             isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1
         ):
             raise StateError(f"max_workers must be a whole number of at least 1, got {max_workers!r}.")
+        layers = _layers(middleware)
         self._reducer = reducer
         self._state = initial_state
         self._listeners: tuple[Listener, ...] = ()
@@ -83,7 +84,7 @@ class Store:
         )
         self._hear = self._runner.hear
         chain: Dispatch = self._reduce
-        for wrap in reversed(tuple(middleware)):
+        for wrap in reversed(layers):
             chain = wrap(chain, self.get_state)
         self._turn = Turn(chain, self._report)
         self.dispatch(Action(INIT))
@@ -241,3 +242,16 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.shutdown()
+
+
+def _layers(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    if not isinstance(middleware, Iterable):
+        raise StateError(f"middleware must be a list or tuple of functions, got {middleware!r}.")
+    layers = tuple(middleware)
+    for layer in layers:
+        if not callable(layer):
+            raise StateError(
+                f"A middleware must be callable, got {layer!r}.",
+                hint="Pass (next_dispatch, get_state) -> dispatch.",
+            )
+    return layers

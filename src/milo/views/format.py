@@ -7,7 +7,7 @@ from typing import Final, TextIO
 
 from milo.text import strip_sgr
 
-__all__ = ["MOST_NAMED", "Output", "Painter", "some"]
+__all__ = ["MOST_NAMED", "Output", "Painter", "kept_output", "some"]
 
 MOST_NAMED: Final = 20
 """How many phases a sentence names."""
@@ -50,12 +50,14 @@ class Output:
         stream: Where to write; it is flushed after every write, so that a pipe's reader sees it at once.
 
     Attributes:
-        broken: Whether the reader is gone; everything written from then on is dropped.
+        broken: Whether the reader is gone, or nothing can be written; everything from then on is dropped.
+        error: Why nothing can be written though a reader is there, such as a full disk; None where that is not so.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.broken = False
+        self.error: OSError | None = None
         self.encoding = getattr(stream, "encoding", None) or "utf-8"
 
     def write(self, text: str) -> int:
@@ -68,9 +70,12 @@ class Output:
                 plain = text.translate(_PLAIN)
                 self._stream.write(plain.encode(self.encoding, "backslashreplace").decode(self.encoding))
             self._stream.flush()
-        except (OSError, ValueError):
+        except (BrokenPipeError, ValueError):
             # The reader left, or the stream was closed: nobody is there who could be told.
             self.broken = True
+        except OSError as error:
+            # Whoever made this output says so, once; what is shown must not end what it shows.
+            self.broken, self.error = True, error
         return len(text)
 
     def flush(self) -> None:
@@ -81,6 +86,15 @@ class Output:
 
     def fileno(self) -> int:
         return self._stream.fileno()
+
+
+def kept_output(*, cut: bool) -> str:
+    """What a file holds of a phase's output.
+
+    Args:
+        cut: Whether lines may be missing at its end: the disk was full, or nobody was there any more to write them.
+    """
+    return "what was kept of it" if cut else "all of it"
 
 
 def some(names: Sequence[str]) -> str:

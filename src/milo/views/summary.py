@@ -7,7 +7,7 @@ from pathlib import Path
 
 from milo.action import Action
 from milo.pipeline import Phase, PhaseStatus, Pipeline, PipelineState
-from milo.views.format import MOST_NAMED, Output, Painter, some
+from milo.views.format import MOST_NAMED, Output, Painter, kept_output, some
 from milo.words import count, duration
 
 __all__ = ["SummaryView", "alone_hint", "longest_path"]
@@ -26,6 +26,7 @@ class SummaryView:
         quiet: Say nothing but failures.
         workers: How many phases could run at once, when that was set; with one there is no hint.
         output_path: Tells where the complete output of a phase stands; None where nothing is recorded.
+        output_cut: Tells whether that may lack lines at its end, because it could not be written any more.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class SummaryView:
         quiet: bool = False,
         workers: int | None = None,
         output_path: Callable[[str], Path] | None = None,
+        output_cut: Callable[[], bool] = lambda: False,
     ) -> None:
         self._pipeline = pipeline
         self._out = out
@@ -44,6 +46,7 @@ class SummaryView:
         self._quiet = quiet
         self._workers = workers
         self._output_path = output_path
+        self._output_cut = output_cut
 
     def on_actions(self, actions: Sequence[Action], state: PipelineState) -> None:
         """The final state holds everything that the summary says."""
@@ -91,7 +94,7 @@ class SummaryView:
                 mark = self._paint("!" if log.stream == "stderr" else "|", "dim")
                 lines.append(f"  {mark} {self._paint.foreign(log.line)}")
             if last and self._output_path is not None and (path := self._output_path(phase.name)).exists():
-                lines.append(self._paint(f"  all of it: {_shown(path)}", "dim"))
+                lines.append(self._paint(f"  {kept_output(cut=self._output_cut())}: {_shown(path)}", "dim"))
         if len(failed) > MOST_NAMED:
             lines.append(f"and {count(len(failed) - MOST_NAMED, 'more failed phase')}")
         return lines

@@ -185,7 +185,7 @@ def test_a_pipeline_that_was_loaded_from_a_path_finds_its_module(
         "pipeline = Pipeline('p', Phase('a', a), Phase('b', b, depends_on=('a',)), capture_output=True)\n"
     )
     program = (
-        "import milo; from milo.cli.target import load_pipeline\n"
+        "import milo; from milo.cli.loading import load_pipeline\n"
         f"result = milo.run(load_pipeline({str(path)!r}), executor={'dask' if own else dask_cluster!r})\n"
         "print(result.state.phase('b').error, [each.line for each in result.state.phase('b').logs])"
     )

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from milo.cli.config import load_config
+from milo.cli.loading import load_pipeline
 from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
 from milo.cli.reading import reading_options, say
 from milo.cli.recording import Unfinished, journal_path, why_nothing_to_resume
-from milo.cli.target import load_pipeline, resolved
+from milo.cli.target import resolved
 from milo.execution.wire import stdout_for_json
 from milo.mask import mask_of
 from milo.terminal.cells import pad, width

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from milo.cli.numbers import COUNT
 from milo.cli.options import debug_option
 from milo.cli.reading import journal_file, reading_options, say, when
 from milo.text import safe_line
@@ -32,7 +33,7 @@ _COLORS = {
 @click.option(
     "-n",
     "--limit",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="N",
     envvar="MILO_LIMIT",
     help="Only the newest N runs.",

@@ -1,58 +1,36 @@
-"""`milo run`: settings, pipeline and views put together, and the exit status."""
+"""`milo run`: its options, and the settings that come of them."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from milo.cli.app import Invocation
 from milo.cli.ci import ci_option, stdout_for_github, wants_github
 from milo.cli.config import load_config
-from milo.cli.detail import detail_option, run_in_detail, wants_detail
-from milo.cli.mode import is_true, wants_live
+from milo.cli.detail import detail_option, wants_detail
+from milo.cli.masking import chosen_mask, mask_option
+from milo.cli.mode import is_true
 from milo.cli.notes import Notes
-from milo.cli.options import debug_option, find_target, parameter_option, phases_argument
-from milo.cli.parameters import parse
-from milo.cli.placing import chosen_executor, executor_option, placed, preload
-from milo.cli.recording import Journaling, Unfinished, plan_lines, recording_options
+from milo.cli.numbers import COUNT, SECONDS
+from milo.cli.options import debug_option, parameter_option, phases_argument
+from milo.cli.placing import chosen_executor, executor_option
+from milo.cli.reading import color_option
+from milo.cli.recording import Journaling, recording_options
+from milo.cli.running import carry_out
 from milo.cli.settings import Settings, first
-from milo.cli.showing import views_of
-from milo.cli.signals import INTERRUPTED
-from milo.cli.target import load_pipeline, resolved
-from milo.errors import StateError
-from milo.execution import capture_output
-from milo.execution.guard import hurry
 from milo.execution.wire import stdout_for_json
-from milo.journal import JournalError
-from milo.mask import Mask, mask_of
-from milo.session import Session
-from milo.session.recording import JournalOptions, Recording, begin
-from milo.session.recording import resume as resume_run
-from milo.session.workers import released_on_error
+from milo.mask import NO_MASK
 from milo.views.format import Output
 
 if TYPE_CHECKING:
-    from milo.pipeline import Pipeline
-    from milo.saga.ports import Executor
-    from milo.views.detail import DetailView
+    pass
 
 __all__ = ["command"]
-
-_STATUS = {"completed": 0, "failed": 1, "cancelled": INTERRUPTED}
-
-
-def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter("must be a finite number of seconds.")
-    return value
 
 
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,7 +39,7 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="N",
     envvar="MILO_JOBS",
     help="Run at most N phases at once.",
@@ -76,10 +54,9 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     metavar="SECONDS",
     envvar="MILO_GRACE",
-    callback=_finite,
     help="How long what runs may take to end once the run is cancelled (5).",
 )
 @click.option("--dry-run", is_flag=True, envvar="MILO_DRY_RUN", help="Print what would run, in order.")
@@ -96,20 +73,8 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> 
     help="One JSON object an action, one a line, and nothing else on stdout.",
 )
 @click.option("--quiet/--no-quiet", "-q", default=None, envvar="MILO_QUIET", help="Print failures only.")
-@click.option(
-    "--color/--no-color",
-    default=None,
-    envvar="MILO_COLOR",
-    help="Colour, whatever NO_COLOR, FORCE_COLOR and the terminal say.",
-)
-@click.option(
-    "--mask",
-    "masked",
-    multiple=True,
-    metavar="VARIABLE",
-    envvar="MILO_MASK",
-    help="Show *** in place of this environment variable's value; may be repeated.",
-)
+@color_option
+@mask_option
 @recording_options
 @debug_option
 def command(
@@ -179,143 +144,12 @@ def command(
         json=as_json,
         quiet=bool(first(quiet, config.quiet)),
         color=first(color, config.color),
-        mask=_mask((*masked, *(config.mask or ()))),
+        mask=chosen_mask(masked, config.mask or (), os.environ, Notes(NO_MASK).say),
         journaling=Journaling.of(journal, no_journal, resume, durability, keep, config, os.environ),
         config=config,
     )
     with ExitStack() as stack:
         if settings.github:
-            return _run(settings, stack.enter_context(stdout_for_github(settings.mask)))
+            return carry_out(settings, stack.enter_context(stdout_for_github(settings.mask)))
         stdout: TextIO = stack.enter_context(stdout_for_json(settings.mask)) if as_json else sys.stdout
-        return _run(settings, Output(stdout))
-
-
-def _mask(names: tuple[str, ...]) -> Mask:
-    try:
-        return mask_of(names, os.environ)
-    except StateError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _run(settings: Settings, out: Output) -> int:
-    # Before the pipeline is loaded, so that logging handlers which its file makes are routed as well.
-    with capture_output():
-        asked = _asked(settings)
-        preload(settings.executor)
-        pipeline = load_pipeline(asked.target, asked.pairs)
-        if asked.phases:
-            pipeline = pipeline.subset(asked.phases)
-        if settings.dry_run:
-            out.write(_plan(pipeline, settings.json))
-            return 0
-        live = wants_live(
-            os.environ,
-            tty=out.isatty(),
-            plain=settings.plain or settings.json or settings.quiet or settings.tui or settings.github,
-        )
-        pipeline = pipeline.replace(capture_output=True)
-        with released_on_error(placed(settings.executor, pipeline, settings.jobs)) as workers:
-            return _run_noted(pipeline, settings, asked, out, live, workers)
-
-
-def _run_noted(
-    pipeline: Pipeline, settings: Settings, asked: _Asked, out: Output, live: bool, workers: Executor
-) -> int:
-    notes = Notes(settings.mask)
-    recording = _recording(pipeline, settings, asked, notes)
-    if recording is not None and recording.plan is not None and not (settings.json or settings.quiet):
-        out.write(plan_lines(recording.run_id, recording.plan))
-    notes.hold()
-    try:
-        return _run_recorded(pipeline, settings, out, live, workers, recording)
-    finally:
-        notes.release()
-
-
-def _run_recorded(
-    pipeline: Pipeline,
-    settings: Settings,
-    out: Output,
-    live: bool,
-    workers: Executor,
-    recording: Recording | None,
-) -> int:
-    views = views_of(pipeline, settings, out, live, workers.workers, recording)
-    # The detail view has the screen to its end; the summary is written when it is gone.
-    after = views.pop() if settings.tui else None
-    invocation = click.get_current_context().ensure_object(Invocation)
-    session = Session(
-        pipeline,
-        executor=workers,
-        keep_going=settings.keep_going,
-        grace=settings.grace,
-        mask=settings.mask,
-        views=views,
-        recording=recording,
-        traces=invocation.debug,
-    )
-    with ExitStack() as stack:
-        if invocation.signals is not None:
-            terminal = out.fileno() if live else None
-            stack.enter_context(invocation.signals.cancelling(session.cancel, hurry, terminal))
-        try:
-            if after is None:
-                result = session.run()
-            else:
-                cancel = session.cancel if invocation.signals is None else invocation.signals.cancel
-                result = run_in_detail(session, cast("DetailView", views[0]), after, out, cancel)
-            status = result.state.status
-        except JournalError as error:
-            # What runs first is refused with another status: here something has run.
-            click.echo(f"milo: {error}", err=True)
-            status = "failed"
-    invocation.left_behind = session.left_behind
-    return _STATUS.get(status, 1)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is to be run, and the run to go on with."""
-
-    target: str
-    pairs: tuple[str, ...]
-    phases: tuple[str, ...]
-    run: str | None = None
-
-
-def _asked(settings: Settings) -> _Asked:
-    journaling = settings.journaling
-    if journaling.resume is None or journaling.path is None:
-        target, phases = find_target(settings.words, settings.config)
-        return _Asked(target, settings.params, tuple(phases))
-    if journaling.resume and not settings.words:
-        before = Unfinished(journaling.path, journaling.resume, "")
-        return _Asked(before.target, settings.params or before.pairs, before.only, before.run)
-    target, phases = find_target(settings.words, settings.config)
-    before = Unfinished(journaling.path, journaling.resume, "" if journaling.resume else resolved(target))
-    return _Asked(target, settings.params or before.pairs, tuple(phases) or before.only, before.run)
-
-
-def _recording(pipeline: Pipeline, settings: Settings, asked: _Asked, notes: Notes) -> Recording | None:
-    journaling = settings.journaling
-    if journaling.path is None:
-        return None
-    options = JournalOptions(
-        journaling.path,
-        required=journaling.required,
-        durability=journaling.durability,
-        target=resolved(asked.target),
-        parameters={name: ", ".join(values) for name, values in parse(asked.pairs).items()},
-        only=asked.phases,
-        options={"params": asked.pairs},
-        keep=journaling.keep,
-        on_message=notes.say,
-    )
-    return begin(pipeline, options) if asked.run is None else resume_run(pipeline, options, asked.run)
-
-
-def _plan(pipeline: Pipeline, as_json: bool) -> str:
-    order = pipeline.execution_order()
-    if as_json:
-        return json.dumps({"pipeline": pipeline.name, "phases": order}) + "\n"
-    return "".join(f"{name}\n" for name in order)
+        return carry_out(settings, Output(stdout))

@@ -15,7 +15,7 @@ from milo.cli.options import debug_option
 from milo.cli.reading import journal_file, reading_options, say, when
 from milo.terminal.cells import pad, width
 from milo.text import safe_line
-from milo.views.format import Painter
+from milo.views.format import Painter, kept_output
 from milo.words import count, duration
 
 if TYPE_CHECKING:
@@ -184,7 +184,9 @@ class _Shown:
         now = self._now()
         elapsed = self._state.elapsed if now is None else now - self._state.started_at
         status = paint(self._status, _COLORS.get(self._status, "bold"), "bold")
-        lines = [f"{paint(safe_line(row.pipeline), 'bold')} {status} in {duration(elapsed)}"]
+        # How long a run took whose end is not recorded cannot be told.
+        took = "" if self._status == "interrupted" else f" in {duration(elapsed)}"
+        lines = [f"{paint(safe_line(row.pipeline), 'bold')} {status}{took}"]
         lines.append(f"  run      {safe_line(row.name)}, begun {when(row.started)}{self._sittings()}")
         if about is not None and about.target:
             pairs = "".join(f" -p {safe_line(str(pair))}" for pair in about.options.get("params", ()))
@@ -228,7 +230,9 @@ class _Shown:
             mark = paint("!" if log.stream == "stderr" else "|", "dim")
             lines.append(f"  {mark} {paint.foreign(log.line)}")
         output = self._output(phase.name)
-        return [*lines, paint(f"  all of it: {output}", "dim")] if output is not None else lines
+        if output is not None:
+            lines.append(paint(f"  {kept_output(cut=self._is_cut_off(phase))}: {output}", "dim"))
+        return lines
 
     def _output(self, name: str) -> Path | None:
         from milo.journal import output_path
