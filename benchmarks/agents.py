@@ -134,7 +134,14 @@ async def _run_followed(folder: str, agents: int) -> tuple[float, float]:
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(_client(folder)) for _ in range(agents)]
         before = await _timeline(clients[0])
-        following = [asyncio.create_task(_follow(client, before)) for client in clients]
+        # They are there before the run is: what they have read first, the run before this one, is not to count.
+        settled = [asyncio.Event() for _ in clients]
+        following = [
+            asyncio.create_task(_follow(client, before, each))
+            for client, each in zip(clients, settled, strict=True)
+        ]
+        for each in settled:
+            await each.wait()
         started = time.perf_counter()
         run = await asyncio.create_subprocess_exec(*MILO, "run", "--quiet", "-j", "16", cwd=folder)
         assert await run.wait() == 0
@@ -151,12 +158,18 @@ async def _client(folder: str) -> AsyncIterator[Any]:
         yield client
 
 
-async def _follow(client: Any, before: Any) -> int:
-    """Read at every update, until another run than the one before is seen to have completed; returns how often."""
+async def _follow(client: Any, before: Any, settled: asyncio.Event) -> int:
+    """Read at every update, until another run than the one before is seen to have completed; returns how often.
+
+    `settled` is set when that one has been read.
+    """
     reads = 0
     async with client.listen(resource_subscriptions=[TIMELINE]) as told:
         async for _ in told:
             timeline = await _timeline(client)
+            if not settled.is_set():
+                settled.set()
+                continue
             reads += 1
             if timeline["status"] == "completed" and _begun(timeline) != _begun(before):
                 return reads

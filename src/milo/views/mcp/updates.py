@@ -27,6 +27,8 @@ PERIOD_S: Final = 0.1
 _REST: Final = 9.0
 # Nor shall whoever reads a timeline at every update do nothing else: ten thousand phases take him some 40 ms.
 _REST_A_PHASE_S: Final = 5e-5
+# Whoever waits for the end of a run hears of it before long all the same.
+_LONGEST_REST_S: Final = 1.0
 
 
 class Subscriber:
@@ -140,7 +142,7 @@ class Updates:
 
     def _rest_s(self, took_s: float) -> float:
         phases = len(self._before.state.leaves) if self._before is not None else 0
-        return max(PERIOD_S, _REST * took_s, _REST_A_PHASE_S * phases)
+        return min(max(PERIOD_S, _REST * took_s, _REST_A_PHASE_S * phases), _LONGEST_REST_S)
 
     def _wanting(self) -> list[Subscriber]:
         return [each for each in self._subscribers.values() if each.uris]
