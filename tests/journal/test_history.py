@@ -11,6 +11,7 @@ import pytest
 from milo import Action
 from milo.journal.database import open_reader
 from milo.journal.errors import JournalError
+from milo.journal.follower import Follower
 from milo.journal.history import find, history, unfinished
 from milo.journal.journal import Journal
 from milo.journal.notes import leave_note
@@ -105,6 +106,21 @@ def test_resumed(path: Path) -> None:
     recorder.close()
     info = history(path)[0]
     assert (info.status, info.started, info.elapsed) == ("completed", 3000.0, 1.0)
+
+
+def test_latest(path: Path) -> None:
+    """Without a name the run is meant that was begun or gone on with last."""
+    record(path, "r1", failed("a"), ended("failed", 11.0))
+    record(path, "r2", complete(), time=1500.0)
+    pipeline = pipeline_of("a")
+    with Follower(path) as follower:
+        assert follower.row.name == "r2"
+    Journal(path).take("r1").go_on(about(pipeline, time=2000.0, resumed=True), declare(pipeline)).close()
+    with Follower(path) as follower:
+        assert follower.row.name == "r1"
+    record(path, "r3", complete(), time=2500.0)
+    with Follower(path) as follower:
+        assert follower.row.name == "r3"
 
 
 def test_clock_that_jumps(path: Path) -> None:

@@ -23,7 +23,7 @@ class Follower:
 
     Args:
         path: The journal's file.
-        run: The run's name, or the beginning of it; the newest by default.
+        run: The run's name, or the beginning of it; the one worked on last by default.
 
     Raises:
         JournalError: There is no such journal or run.

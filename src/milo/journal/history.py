@@ -100,7 +100,7 @@ def history(path: Path, limit: int | None = None, *, target: str = "") -> list[R
 
 
 def find(connection: sqlite3.Connection, path: Path, name: str | None) -> RunRow:
-    """The run called `name`, or whose name begins with it; the newest when it is None.
+    """The run called `name`, or whose name begins with it; the `latest` when it is None.
 
     Raises:
         JournalError: There is none, or several.
@@ -112,7 +112,7 @@ def find(connection: sqlite3.Connection, path: Path, name: str | None) -> RunRow
     if not rows:
         raise JournalError(f"The journal {path} has no runs.", hint="Run a pipeline first.")
     if name is None:
-        return rows[0]
+        return latest(connection, rows)
     found = [row for row in rows if row.name == name] or [row for row in rows if row.name.startswith(name)]
     if len(found) != 1:
         what = f"has {len(found)} runs whose names begin with" if found else "has no run"

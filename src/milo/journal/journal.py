@@ -158,7 +158,7 @@ class Journal:
         """Take over a run that is not finished, so that nobody else can.
 
         Args:
-            run: Its name, or the beginning of it; the newest by default.
+            run: Its name, or the beginning of it; the one worked on last by default.
 
         Raises:
             HeldError: Another process is at work on it.

@@ -31,7 +31,7 @@ _POLLS_A_LOOK = 10
 @color_option
 @debug_option
 def command(run: str, journal: str | None, color: bool | None) -> None:
-    """Watch a recorded run in detail: the newest, or the one whose name is RUN or begins with it.
+    """Watch a recorded run in detail: the one worked on last, or the one whose name is RUN or begins with it.
 
     Live while another process is at it, and afterwards; nothing that is pressed here changes the run. Where standard
     output is no terminal, the phases are printed once as they stand.

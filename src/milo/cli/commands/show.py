@@ -68,7 +68,7 @@ class Verdict:
 def command(
     run: str, phases: tuple[str, ...], verify: bool, as_json: bool, journal: str | None, color: bool | None
 ) -> int:
-    """Show a recorded run: the newest, or the one whose name is RUN or begins with it.
+    """Show a recorded run: the one worked on last, or the one whose name is RUN or begins with it.
 
     With phases after RUN: all of their lines that the journal has kept.
 
