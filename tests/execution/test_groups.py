@@ -86,6 +86,18 @@ def test_nothing_starts_after_the_end(told: list[str]) -> None:
     assert told == []
 
 
+def test_what_is_ended_before_the_end_lets_others_start(told: list[str]) -> None:
+    """A handler that has not heard yet of the end may go on; what it starts is ended with it, or at the end."""
+    groups = ProcessGroups()
+    first, second = Command(NOBODY), Command(NOBODY + 1)
+    groups.add(first)
+    groups.end(3.0)
+    groups.done(first, left=False)
+    groups.add(second)
+    groups.close(0)
+    assert (first.graces, second.graces) == ([3.0], [0])
+
+
 @needs_proc
 def test_what_a_command_left_behind_lives_until_the_end(mark: Mark, told: list[str]) -> None:
     """Then it is asked to end, and killed if it does not."""

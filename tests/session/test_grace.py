@@ -12,7 +12,7 @@ from milo.session.grace import MARGIN_S, Grace
 
 
 class Groups:
-    """Notes with how much time it was closed; a thread that gives time waits until it may go on."""
+    """Notes with how much time it was ended; a thread that gives time waits until it may go on."""
 
     def __init__(self) -> None:
         self.closed: list[float] = []
@@ -20,6 +20,9 @@ class Groups:
         self.may_end.set()
 
     def close(self, grace_s: float) -> None:
+        self.end(grace_s)
+
+    def end(self, grace_s: float) -> None:
         self.closed.append(grace_s)
         if grace_s:
             self.may_end.wait(30)

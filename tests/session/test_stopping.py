@@ -7,13 +7,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import milo
-from milo import Action, Phase, PhasePolicy, Pipeline
+from milo import Action, Phase, PhasePolicy, Pipeline, sh
+from milo.execution.groups import ProcessGroups
 from milo.pipeline import PHASE_LOG
+from milo.saga.task import SagaTask
 from milo.session import RunResult, Session
 from tests.execution import elsewhere
 from tests.execution.runs import cancelled_at
@@ -80,6 +83,34 @@ def test_a_grace_beyond_what_the_system_can_wait_is_a_long_one(executor: str) ->
         pytest.skip("worker processes need POSIX")
     result = cancelled_at("listening", Phase("a", elsewhere.listens), executor=executor, grace=1e9)
     assert [log.line for log in result.state.phase("a").logs] == ["listening", "heeded"]
+
+
+@needs_proc
+def test_a_command_that_a_handler_starts_before_it_hears_of_the_end_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The groups of processes are told first, and then the handlers, one after the other."""
+    ended, mark = threading.Event(), Mark()
+    end, cancel = ProcessGroups.end, SagaTask.cancel
+
+    def ending(groups: ProcessGroups, grace_s: float) -> None:
+        end(groups, grace_s)
+        ended.set()
+
+    def late(task: SagaTask) -> None:
+        assert eventually((tmp_path / "started").exists)
+        cancel(task)
+
+    def handler() -> None:
+        assert ended.wait(WAIT_S)
+        sh(f"touch {tmp_path}/started; exec sleep 1000", env=mark.env)
+
+    monkeypatch.setattr(ProcessGroups, "end", ending)
+    monkeypatch.setattr(SagaTask, "cancel", late)
+    told = Told(Pipeline("p", Phase("it", handler)))
+    told.session.cancel()
+    assert told.result().state.phase("it").status == "cancelled"
+    assert eventually(mark.gone)
 
 
 # The order in which it is told

@@ -74,16 +74,21 @@ class ProcessGroups:
             guard.remove(command.group)
 
     def close(self, grace_s: float) -> None:
-        """Let nothing start any more, end what there is, and return when it is gone.
+        """Let nothing start any more, and end what there is like `end`."""
+        with self._lock:
+            self._closed = True
+        self.end(grace_s)
 
-        May be called again while another call still waits: ``close(0)`` then kills what that one waits for.
+    def end(self, grace_s: float) -> None:
+        """End what there is, and return when it is gone; what is started meanwhile is not waited for.
+
+        May be called again while another call still waits: ``end(0)`` then kills what that one waits for.
 
         Args:
             grace_s: Seconds until everything is gone; with 0 it is killed at once.
         """
         until = time.monotonic() + max(grace_s, _KILLING_S)
         with self._lock:
-            self._closed = True
             running = list(self._running.values())
             left = list(self._left)
         if not running and not left:

@@ -49,9 +49,12 @@ class Grace:
         return max(0.0, self._until - time.monotonic())
 
     def end_groups_beside(self) -> None:
-        """End what commands have left behind while the handlers are told; those that run are ended by both."""
-        close = partial(self._groups.close, self._seconds)
-        ending = threading.Thread(target=close, name="milo-ending", daemon=True)
+        """End what commands have left behind while the handlers are told; those that run are ended by both.
+
+        A handler that has not been told yet may start one more: it is ended when the handler is.
+        """
+        end = partial(self._groups.end, self._seconds)
+        ending = threading.Thread(target=end, name="milo-ending", daemon=True)
         # Where the system refuses a thread they are ended after the handlers instead.
         with contextlib.suppress(RuntimeError):
             ending.start()
