@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import io
 import os
 import signal
@@ -160,6 +161,10 @@ def spoils_streams() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - left open on purpose
     else:
         sys.stdin = sys.stdout = sys.stderr = None  # type: ignore[assignment]
+
+
+def prints_in_c() -> None:
+    ctypes.CDLL(None).puts(b"from C")
 
 
 def uses_streams() -> tuple[int, str]:

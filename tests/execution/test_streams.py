@@ -40,6 +40,22 @@ def test_what_an_attempt_has_closed_is_open_for_the_next(how: str, executor: str
     assert result.results["next"] == (result.results["where"], "")
 
 
+@pytest.mark.parametrize("executor", ["processes", "dask"])
+def test_what_code_in_c_has_printed_is_of_the_attempt_that_printed_it(
+    executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps that in a buffer of its own, and a worker may never come to its end."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    result = run(
+        Phase("a", elsewhere.prints_in_c),
+        Phase("b", elsewhere.uses_streams, depends_on=("a",)),
+        executor=executor,
+        max_workers=1,
+    )
+    assert lines(result, "a") == ["from C"]
+    assert lines(result, "b") == ["printed", "written"]
+
+
 def test_a_line_is_logged_without_a_stream_to_put_it_in_order_with() -> None:
     assert lines(run(Phase("a", elsewhere.logs_without_stdout)), "a") == ["logged"]
 

@@ -88,6 +88,25 @@ def test_an_error_inside_leaves_everything_as_it_was() -> None:
     assert (done.stdout, done.stderr) == (b"halfcaught\n", b"printed\n")
 
 
+PRINTS_IN_C = """
+import ctypes
+from milo.execution.wire import stdout_for_json
+puts = ctypes.CDLL(None).puts
+puts(b"before")
+with stdout_for_json(str) as wire:
+    puts(b"inside")
+    wire.write("wire\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="looks for the C library as POSIX does")
+def test_what_code_in_c_prints_inside_is_no_part_of_it() -> None:
+    """It keeps that in a buffer of its own, whose content belongs where it was printed."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = ran(PRINTS_IN_C, env=env)
+    assert (done.stdout, done.stderr) == (b"before\nwire\n", b"inside\n")
+
+
 ENCODES = """
 from milo.execution.wire import stdout_for_json
 with stdout_for_json(str, "utf-8") as wire:

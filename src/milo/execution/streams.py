@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import IO, Any
 
 __all__ = ["PLAIN_TEXT", "Streams", "flush", "pass_through"]
@@ -33,11 +35,25 @@ def pass_through(stream: str, text: str) -> None:
 
 
 def flush(*streams: str) -> None:
-    """Write what was printed and is still in a buffer: of the streams of these names, or of both outputs."""
+    """Write what is printed and still in a buffer: of the streams of these names, or of both and of C code too."""
     for stream in streams or ("stdout", "stderr"):
         # One that a handler has closed or replaced has nothing left.
         with suppress(AttributeError, ValueError, OSError):
             getattr(sys, stream).flush()
+    if not streams:
+        _flush_c()(None)
+
+
+@cache
+def _flush_c() -> Callable[[None], object]:
+    """What writes out whatever libraries in C have printed: to a pipe they keep it until a buffer is full."""
+    try:
+        # Imported here: only workers and whoever keeps stdout for a protocol need it.
+        import ctypes
+
+        return ctypes.CDLL(None).fflush
+    except (ImportError, OSError, TypeError, AttributeError):
+        return lambda _: None  # a Python without ctypes, or a system without such a library
 
 
 class Streams:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from milo.execution.streams import flush
 from milo.text import safe_line
 
 __all__ = ["stdout_for_json"]
@@ -27,7 +27,7 @@ def stdout_for_json(mask: Callable[[str], str], encoding: str = "ascii") -> Iter
     Yields:
         The real stdout.
     """
-    _flush()
+    flush()
     wire_fd, stderr_fd = os.dup(1), os.dup(2)
     for number in (wire_fd, stderr_fd):
         os.set_inheritable(number, False)
@@ -36,7 +36,7 @@ def stdout_for_json(mask: Callable[[str], str], encoding: str = "ascii") -> Iter
     try:
         yield wire
     finally:
-        _flush()
+        flush()
         os.dup2(wire_fd, 1)
         os.dup2(stderr_fd, 2)
         for pump in pumps:
@@ -81,15 +81,6 @@ class _Pump:
         except OSError:
             # Nobody reads stderr any more; reading on keeps the writers from blocking.
             return
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            # A closed stream holds nothing that could be lost.
-            continue
 
 
 def _close(wire: TextIO) -> None:
