@@ -97,12 +97,12 @@ class Recorded:
     def kill_in(self, name: str, *arguments: str) -> None:
         """A run whose process dies of SIGKILL while a phase runs."""
         process = self.start_and_hold(name, *arguments)
-        self._wait_recorded(name)
+        self.wait_recorded(name)
         process.kill()
         process.wait()
         self.let_go(name)
 
-    def _wait_recorded(self, name: str) -> None:
+    def wait_recorded(self, name: str) -> None:
         """Wait until the journal knows that a phase runs: the run does not wait for that."""
         if not self.journal.exists():
             return

@@ -341,6 +341,7 @@ def test_a_run_elsewhere_that_is_ended_leaves_no_process_and_is_resumed(
     recorded: Recorded, mark: Mark, executor: str, how: signal.Signals
 ) -> None:
     process = recorded.start_and_hold("b", "--executor", executor, "-j", "1", env=mark.env)
+    recorded.wait_recorded("b")
     process.send_signal(how)
     assert process.wait(timeout=30) == (130 if how == signal.SIGINT else -how)
     assert eventually(mark.gone)

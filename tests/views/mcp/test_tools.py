@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +88,12 @@ def words(result: types.CallToolResult) -> str:
 @asynccontextmanager
 async def agent(path: Path, era: str) -> AsyncIterator[Agent]:
     launcher = FakeLauncher(path)
-    server = make_server(source=JournalSource(path, TARGET), tools=Tools(Acting(launcher, path, TARGET)))
-    async with anyio.create_task_group() as group:
-        async with connect(server, era) as client:
-            yield Agent(client, launcher, group)
-        group.cancel_scope.cancel()
+    with closing(JournalSource(path, TARGET)) as source:
+        server = make_server(source=source, tools=Tools(Acting(launcher, path, TARGET)))
+        async with anyio.create_task_group() as group:
+            async with connect(server, era) as client:
+                yield Agent(client, launcher, group)
+            group.cancel_scope.cancel()
 
 
 async def test_there_are_four_tools_with_schemas_and_hints(path: Path, era: str) -> None:
