@@ -33,8 +33,8 @@ class Behaviour:
         return 1 + sum(each for each in context.values() if each is not None)
 
     def _note(self, what: str, attempt: int) -> None:
-        # Short writes to the end of a file are in one order for all processes. It is there: an attempt that a pool goes on
-        # with when nobody waits for it any more shall not make it anew.
+        # Short writes to the end of a file are in one order for all processes. It is there already: an attempt
+        # that a pool goes on with when nobody waits for it any more shall not make it anew.
         file = os.open(self.diary, os.O_WRONLY | os.O_APPEND)
         try:
             os.write(file, f"{what} {self.task.name} {attempt}\n".encode())
