@@ -43,7 +43,7 @@ class FuturesPlace:
     def check(self, name: str, handler: Callable[..., Any]) -> None:
         """Raise PipelineError if the handler cannot be sent, as far as that is known: of the standard pool it is."""
         if type(self._executor).__module__ == "concurrent.futures.process":
-            check_picklable(name, handler)
+            check_picklable(name, handler, forks=True)
 
     def run(self, work: Work, job: Job) -> Any:
         """Run an attempt in the executor and wait for it."""

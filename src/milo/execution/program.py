@@ -19,6 +19,7 @@ __all__ = [
     "Unpickler",
     "adopt_program",
     "files_by_name",
+    "main_is_lost",
     "program_here",
     "refuse_while_importing_main",
     "start_process",
@@ -67,6 +68,21 @@ def program_here(name: str) -> dict[str, Any]:
     found = get_preparation_data(name)
     main = {key: found[key] for key in ("init_main_from_name", "init_main_from_path") if key in found}
     return {"argv": sys.argv, "main": main or None, "files": files_by_name()}
+
+
+def main_is_lost() -> str:
+    """Why a new process cannot load this one's main module; empty if it can."""
+    from multiprocessing.process import ORIGINAL_DIR  # type: ignore[attr-defined]
+
+    main = sys.modules["__main__"]
+    name = getattr(getattr(main, "__spec__", None), "name", None)
+    if name is not None:
+        # What stands in such a file would run when it is loaded, so `multiprocessing` leaves it alone.
+        lost = name == "__main__" or name.endswith(".__main__")
+        return "it was defined in a __main__.py, which no other process loads" if lost else ""
+    file = getattr(main, "__file__", None)
+    found = file is not None and os.path.isfile(os.path.join(ORIGINAL_DIR or "", file))
+    return "" if found else "it was not defined in a file"  # but typed, or read from stdin
 
 
 def adopt_program(told: dict[str, Any]) -> None:

@@ -71,3 +71,13 @@ def test_what_the_program_has_taken_back_meanwhile_is_no_error(loaded: ModuleTyp
     pickles = Pickles(by_value=True)
     cloudpickle.unregister_pickle_by_value(loaded)
     pickles.close()
+
+
+def test_what_a_program_from_stdin_defines_goes_along_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = type(sys)("__main__")
+    main.__file__ = "<stdin>"
+    exec("def answer(): return 7", vars(main))
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "__main__", main)
+        packed = Pickles(by_value=False).dumps(vars(main)["answer"])
+    assert pickle.loads(packed)() == 7

@@ -175,6 +175,38 @@ def test_a_handler_that_was_defined_in_no_file_is_refused(monkeypatch: pytest.Mo
         check_picklable("a", vars(main)["typed"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"), [(["-"], "was not defined in a file"), (["-m", "tool"], "in a __main__.py")]
+)
+def test_a_handler_of_a_program_that_no_worker_can_load_is_refused(
+    tmp_path: Path, arguments: list[str], reason: str
+) -> None:
+    program = (
+        "import milo\n"
+        "def handler(): return 7\n"
+        "try: milo.run(milo.Pipeline('p', milo.Phase('a', handler)), executor='processes')\n"
+        "except milo.PipelineError as refused: print(refused)\n"
+    )
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool" / "__main__.py").write_text(program)
+    ran = subprocess.run(
+        [sys.executable, *arguments], input=program, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert reason in ran.stdout, ran.stderr
+
+
+def test_a_pool_whose_processes_are_forks_may_have_what_a_main_module_defines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    main = type(sys)("__main__")
+    main.__file__ = "<stdin>"
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    exec("def typed(): pass", vars(main))
+    check_picklable("a", vars(main)["typed"], forks=True)
+    with pytest.raises(PipelineError, match="was not defined in a file"):
+        check_picklable("a", vars(main)["typed"])
+
+
 SCRIPT = """
     import os, sys, time
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from milo.execution.program import files_by_name
+from milo.execution.program import files_by_name, main_is_lost
 
 __all__ = ["Pickles", "dumps"]
 
@@ -35,7 +35,7 @@ class Pickles:
     """
 
     def __init__(self, *, by_value: bool) -> None:
-        self._by_value = by_value or not hasattr(sys.modules["__main__"], "__file__")
+        self._by_value = by_value or bool(main_is_lost())
         self._registered: list[ModuleType] = []
         for name in files_by_name() if by_value else ():
             if name != "__main__":

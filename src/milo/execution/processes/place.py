@@ -12,7 +12,7 @@ from typing import Any
 from milo.errors import PipelineError, StateError
 from milo.execution.placement import Work
 from milo.execution.processes.handle import NotTakenError, Worker
-from milo.execution.program import refuse_while_importing_main
+from milo.execution.program import main_is_lost, refuse_while_importing_main
 from milo.execution.remote import in_words, opened_outcome, packed_errand
 from milo.saga.ports import Job
 
@@ -102,8 +102,14 @@ class ProcessPlace:
         worker.end()
 
 
-def check_picklable(name: str, handler: Callable[..., Any]) -> None:
-    """Raise PipelineError if a handler cannot be pickled, or cannot be found again in another process."""
+def check_picklable(name: str, handler: Callable[..., Any], *, forks: bool = False) -> None:
+    """Raise PipelineError if a handler cannot be pickled, or cannot be found again in another process.
+
+    Args:
+        name: The phase's.
+        handler: Its handler.
+        forks: Whether that process may be a fork of this one, which has the main module without loading it.
+    """
     try:
         packed = pickle.dumps(handler)
     except Exception as reason:
@@ -111,8 +117,10 @@ def check_picklable(name: str, handler: Callable[..., Any]) -> None:
             f"The handler of phase {name!r} cannot be sent to a process: {in_words(reason)}.",
             hint='Define it at the top level of a module, or give the phase runs_on="thread".',
         ) from reason
-    if b"__main__" in packed and not hasattr(sys.modules["__main__"], "__file__"):
+    if b"__main__" not in packed or (forks and hasattr(sys.modules["__main__"], "__file__")):
+        return
+    if lost := main_is_lost():
         raise PipelineError(
-            f"The handler of phase {name!r} cannot be sent to a process: it was not defined in a file.",
+            f"The handler of phase {name!r} cannot be sent to a process: {lost}.",
             hint='Define it in a module that can be imported, or give the phase runs_on="thread".',
         )
