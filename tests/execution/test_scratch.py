@@ -62,7 +62,7 @@ def test_what_a_process_that_was_killed_has_left_goes_and_what_is_used_stays(fol
 def test_one_that_another_process_has_removed_before_it_was_locked_is_made_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = scratch._try_lock
+    lock = scratch.try_lock
     tries: list[int] = []
 
     def late(descriptor: int) -> bool:
@@ -72,7 +72,7 @@ def test_one_that_another_process_has_removed_before_it_was_locked_is_made_again
                 path.rmdir()
         return lock(descriptor)
 
-    monkeypatch.setattr(scratch, "_try_lock", late)
+    monkeypatch.setattr(scratch, "try_lock", late)
     assert os.path.isdir(Scratch("milo-").path)
 
 
@@ -81,6 +81,6 @@ def test_where_there_are_no_locks_nothing_is_removed(folder: Path, monkeypatch: 
         raise OSError("no locks")
 
     (folder / "milo-left").mkdir()
-    monkeypatch.setattr(scratch, "_try_lock", refused)
+    monkeypatch.setattr(scratch, "try_lock", refused)
     assert os.path.isdir(Scratch("milo-").path)
     assert (folder / "milo-left").exists()

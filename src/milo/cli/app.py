@@ -143,10 +143,9 @@ def call(argv: Sequence[str] | None, invocation: Invocation) -> int:
     except OSError as error:
         # One that names no file was met while writing to stdout or stderr.
         full = error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        if not full:
-            return _report(error, invocation, _FAILED)
-        _drop_stdout()
-        return _report(OutputError(error), invocation, _FAILED)
+        if full:
+            _drop_stdout()
+        return _report(OutputError(error) if full else error, invocation, _FAILED)
     except OutputError as error:
         _drop_stdout()
         return _report(error, invocation, _FAILED)

@@ -29,9 +29,8 @@ class Frames:
     def __init__(self, mark: bytes, descriptor: int) -> None:
         self._mark = mark
         self._descriptor = descriptor
-        self._writing = (
-            threading.Lock()
-        )  # a long line is several frames, which no other line may come between
+        # A long line is several frames, which no other line may come between.
+        self._writing = threading.Lock()
 
     def write(self, line: str) -> None:
         data = line.encode("utf-8", "surrogatepass")

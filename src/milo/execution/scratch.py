@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from contextlib import suppress
 
+from milo.file_lock import try_lock
+
 __all__ = ["Scratch"]
 
 
@@ -37,7 +39,7 @@ class Scratch:
     def _kept(self) -> bool:
         """Whether it is there: somebody who looks for those that nobody uses may have come before the lock."""
         try:
-            return _try_lock(self._lock) and os.path.isdir(self.path)
+            return try_lock(self._lock) and os.path.isdir(self.path)
         except OSError:
             return True  # a file system without locks: nobody removes anything there
 
@@ -50,18 +52,7 @@ class Scratch:
 def _remove_unused(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        if os.fstat(descriptor).st_uid == os.getuid() and _try_lock(descriptor):
+        if os.fstat(descriptor).st_uid == os.getuid() and try_lock(descriptor):
             shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    """Lock it; False if another has. Raises OSError where there are no locks."""
-    import fcntl  # not on Windows, where this module is imported as well
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -14,34 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from milo.file_lock import try_lock
 from milo.journal.errors import HeldError, explained
 from milo.journal.faults import reached
 from milo.journal.location import locks_folder, safe_name
 
-if os.name == "nt":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-
 __all__ = ["Holder", "RunLock", "holder_of", "is_locked", "journal_lock"]
 
-_FAR: Final = 1 << 20  # beyond the text, which others shall be able to read
 _TRIES: Final = 20
 _PAUSE_S: Final = 0.005
 _OPENING: Final = "_opening"
@@ -83,7 +62,7 @@ def _locked(path: Path) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o666)
         _held.add(descriptor)
         try:
-            if not _try_lock(descriptor):
+            if not try_lock(descriptor):
                 _close(descriptor)
                 return None
             # Whoever had it before may have removed the file in between: then this lock would keep nobody away.
@@ -185,7 +164,7 @@ def is_locked(path: Path) -> bool:
         return False
     _held.add(descriptor)
     try:
-        return not _try_lock(descriptor)
+        return not try_lock(descriptor)
     except OSError:
         return False
     finally:

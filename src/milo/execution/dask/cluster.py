@@ -16,6 +16,7 @@ from milo.execution.dask.leases import Leases, versions_differ
 from milo.execution.dask.local import LocalSource
 from milo.execution.dask.source import MOST_ELSEWHERE, Elsewhere, Lease, Source
 from milo.execution.placement import WorkerError
+from milo.execution.remote import in_words
 from milo.log import log
 
 __all__ = ["Cluster", "connected"]
@@ -125,9 +126,8 @@ async def _client(address: str, security: Any) -> Any:
         await _close(client)
         if not isinstance(reason, Exception):
             raise  # the run was called off
-        told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
         raise StateError(
-            f"The Dask scheduler at {address} cannot be reached: {told}.",
+            f"The Dask scheduler at {address} cannot be reached: {in_words(reason)}.",
             hint="Start one with `dask scheduler`, and give the address that it prints.",
         ) from reason
 

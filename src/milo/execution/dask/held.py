@@ -20,7 +20,7 @@ from milo.execution.attending import attend, cancel
 from milo.execution.dask.pickles import dumps
 from milo.execution.placement import WorkerError
 from milo.execution.program import Unpickler
-from milo.execution.remote import Errand, packed_outcome
+from milo.execution.remote import Errand, in_words, packed_outcome
 from milo.execution.streams import Streams
 
 __all__ = ["DROPPED", "Attempt", "HeldThread", "attempts", "keep_streams", "large_apart"]
@@ -114,10 +114,8 @@ class Attempt:
             if not self._dropped:
                 packed = self._run(alone=alone)
         except BaseException as reason:  # noqa: BLE001 - whatever it is, the run waits to hear of it
-            told = f"{type(reason).__name__}: {reason}".rstrip(".: ")
-            packed = packed_outcome(
-                "", None, WorkerError(f"Its Dask worker could not run the phase: {told}.")
-            )
+            error = WorkerError(f"Its Dask worker could not run the phase: {in_words(reason)}.")
+            packed = packed_outcome("", None, error)
         self._data = b""
         if _streams is not None and not _streams.restored():
             os._exit(1)  # nothing that it could be told by can be trusted
@@ -129,10 +127,11 @@ class Attempt:
         try:
             errand = Errand(*_opened(self._data))
         except BaseException as reason:  # noqa: BLE001 - loading runs the user's modules
-            told = f"{type(reason).__name__}: {reason}".rstrip(".")
             hint = "Its module, and those of what it is given, must be importable on the worker"
             hint += f", which has Python {platform.python_version()}."
-            error = WorkerError(f"The attempt cannot be loaded on its Dask worker: {told}.", hint=hint)
+            error = WorkerError(
+                f"The attempt cannot be loaded on its Dask worker: {in_words(reason)}.", hint=hint
+            )
             return packed_outcome("", None, error)
         # To load it may have taken its time.
         value, failed = attend(self._token, errand, self, alone=alone, given_up=lambda: self._dropped)

@@ -12,12 +12,14 @@ from typing import Any
 from milo.execution.dask.source import Lease, Source
 from milo.execution.dask.worker import TOPIC, hold, process_here
 from milo.execution.placement import WorkerError
+from milo.execution.remote import in_words
 from milo.log import log
 from milo.version import VERSION
 
 __all__ = ["Leases", "versions_differ"]
 
 _NO_WORKER_S = 30.0
+_INSTALL = f"Install milo-pipelines=={VERSION} on the workers and restart them."
 
 
 class _Task:
@@ -171,9 +173,8 @@ class Leases:
 
     async def _tell_error(self, lease: Lease) -> None:
         reason = await lease.future.exception()
-        told = f"A Dask worker cannot run phases: {type(reason).__name__}: {reason}".rstrip(".")
-        hint = f"Install milo-pipelines=={VERSION} on the workers and restart them."
-        self._ended(lease.key, WorkerError(f"{told}.", hint=hint))
+        told = f"A Dask worker cannot run phases: {in_words(reason)}."
+        self._ended(lease.key, WorkerError(told, hint=_INSTALL))
 
     def _ended(self, key: str, error: WorkerError | None) -> None:
         lease = self._all.get(key)
@@ -274,5 +275,5 @@ def versions_differ(found: dict[str, str | None]) -> tuple[str, str] | None:
     told = f"its milo is version {version}" if version else "it has no milo"
     return (
         f"The Dask worker {worker} is not ready for this run: {told}, and {VERSION} is needed{others}.",
-        f"Install milo-pipelines=={VERSION} on the workers and restart them.",
+        _INSTALL,
     )

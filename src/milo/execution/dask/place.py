@@ -23,7 +23,7 @@ from milo.execution.groups import ASKED_NICELY
 from milo.execution.loops import serve
 from milo.execution.placement import Work, WorkerError
 from milo.execution.program import refuse_while_importing_main
-from milo.execution.remote import opened_outcome, packed_errand
+from milo.execution.remote import in_words, opened_outcome, packed_errand
 from milo.saga.ports import Job
 
 __all__ = ["DaskPlace"]
@@ -75,8 +75,7 @@ class DaskPlace:
             self._pickles.dumps(handler)
         except Exception as reason:
             raise PipelineError(
-                f"The handler of phase {name!r} cannot be sent to a Dask worker: "
-                f"{type(reason).__name__}: {reason}.",
+                f"The handler of phase {name!r} cannot be sent to a Dask worker: {in_words(reason)}.",
                 hint='Let it use nothing that belongs to this process, or give the phase runs_on="thread".',
             ) from reason
 
